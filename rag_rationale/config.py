@@ -1,0 +1,64 @@
+"""Settings, from `RAG_RATIONALE_*` in the environment or `.env`; arguments win over both."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag_rationale.errors import SettingsError
+
+_PACKAGE = Path(__file__).parent
+
+
+def _prompts_folder() -> Path:
+    """The templates inside the wheel, or those of the checkout the package is run from."""
+    inside = _PACKAGE / "prompts"
+    return inside if inside.is_dir() else _PACKAGE.parent / "prompts"
+
+
+class Settings(BaseSettings):
+    """Every setting, with its environment name in upper case behind `RAG_RATIONALE_`."""
+
+    model_config = SettingsConfigDict(env_prefix="RAG_RATIONALE_", env_file=".env", extra="ignore", frozen=True)
+
+    indexes: Path = Field(default=Path("indexes"), description="folder of snapshots")
+    prompts: Path = Field(default_factory=_prompts_folder, description="folder of template files")
+    models: Path = Field(
+        default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rag_rationale/models",
+        description="folder of prepared models",
+    )
+    llm: str = Field(
+        default="gemma-3-270m",
+        description="writer: a registry name, a path to a GGUF file, `provider:model` of LangChain, "
+        "or `scripted` (no model: rehearsals and tests)",
+    )
+    embedder: str = Field(
+        default="multilingual-e5-small",
+        description="embedder: a registry name, a sentence-transformers folder or hub name, or `provider:model`",
+    )
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of the writer")
+    context: int = Field(default=4096, ge=512, description="tokens of the writer's context, all sequences together")
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8017, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    min_trust: float = Field(default=0.5, ge=0, le=1, description="reviews below this are no evidence on the item side")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="log level")
+    admin_token: str | None = Field(default=None, repr=False, description="bearer token that may read any evidence")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, `.env` and `overrides` (None means not given).
+
+    Raises SettingsError naming the variable, its value and what was expected.
+    """
+    try:
+        return Settings(**{key: value for key, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "RAG_RATIONALE_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(
+            f"{name} is {first['input']!r}: {first['msg']}.", remedy="Correct it in the environment or in .env."
+        ) from error

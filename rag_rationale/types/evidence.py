@@ -1,0 +1,149 @@
+"""Evidence, plans and drafts: what travels from retrieval through planning and writing to grounding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_rationale.types.records import Language, Passage
+
+Vectors = NDArray[np.float32]
+"""float32, shape (n, d), every row of norm 1."""
+
+Side = Literal["item", "review", "history"]
+Kind = Literal["match", "merit", "caveat"]
+Mode = Literal["quote", "slots", "free"]
+Tier = Literal["lexical", "embedding", "likelihood"]
+VerdictLabel = Literal["supported", "unsupported"]
+Shape = Literal["np", "clause", "quote", "title", "stars"]
+Polarity = Literal["positive", "negative", "neutral"]
+Speakers = Literal["one", "many", "count"]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A passage in the role it plays for one request.
+
+    `id` is public and names its index. `title` is the title of the item the passage speaks of. `event` is set on the
+    history side: "review" for the user's own words, else the verb of the event row that proves it. `score` is a
+    centred cosine, higher is better. `vector` has shape (d,), norm 1.
+    """
+
+    id: str
+    passage: Passage
+    side: Side
+    title: str
+    score: float = 0.0
+    event: str | None = None
+    rating: float | None = None
+    timestamp: int | None = None
+    inline: bool = False
+    vector: Vectors | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Words of one text that could fill a slot: a contiguous span, or `pieces` of one in their order.
+
+    `start` and `end` are code points in the text and cover every piece. `text` is what a reader sees; its content words
+    are the text's own. `head` is the lemma of its head word, lower case: what the span is about. `first_person` tells
+    that the span speaks as "I" or "we", so only a quotation may hold it.
+    """
+
+    text: str
+    start: int
+    end: int
+    shape: Shape
+    head: str
+    polarity: Polarity = "neutral"
+    first_person: bool = False
+    tense: Literal["past", "present", "none"] = "none"
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asserts:
+    """What a frame's fixed wording claims of the evidence behind one slot; None claims nothing."""
+
+    side: Side | None = None
+    event: str | None = None
+    polarity: Polarity | None = None
+    speakers: Speakers | None = None
+    tense: Literal["past", "present"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One sentence to be: its kind and, per role, the passages it may rest on, fixed before a word is written.
+
+    Roles: "own" (history), "theirs" (the item's reviews), "facts" (the item's description). `theirs` holds two or more
+    passages of distinct reviewers only where they share an aspect (`aspect` is then its head word).
+    """
+
+    kind: Kind
+    evidence: dict[str, tuple[Evidence, ...]]
+    aspect: str | None = None
+    polarity: Polarity = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Filler:
+    """What stands in one slot. `start`/`end` are offsets in the source of the evidence, of the words it rests on."""
+
+    slot: str
+    text: str
+    shape: Shape
+    evidence: Evidence
+    start: int
+    end: int
+    asserts: Asserts = Asserts()
+    polarity: Polarity = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Cite:
+    """A place in a draft where the labels of `evidence` will stand. `start`/`end`: the cited words in each source."""
+
+    evidence: tuple[Evidence, ...]
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A sentence before its labels are known: fixed words (str), fillers and citation places, in order."""
+
+    kind: Kind
+    mode: Mode
+    frame: str
+    language: Language
+    parts: tuple[str | Filler | Cite, ...]
+    likelihood: float | None = None
+
+    @property
+    def fillers(self) -> tuple[Filler, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Filler))
+
+    @property
+    def cites(self) -> tuple[Cite, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Cite))
+
+    @property
+    def words(self) -> str:
+        """The sentence as read, without citation labels."""
+        return "".join(
+            part if isinstance(part, str) else part.text for part in self.parts if not isinstance(part, Cite)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of grounding one draft; `tier` names the check that decided, `reasons` every fault found."""
+
+    label: VerdictLabel
+    tier: Tier
+    score: float
+    reasons: tuple[str, ...] = ()
