@@ -18,7 +18,11 @@ Kind = Literal["match", "merit", "caveat"]
 Mode = Literal["quote", "slots", "free"]
 Tier = Literal["lexical", "embedding", "likelihood"]
 VerdictLabel = Literal["supported", "unsupported"]
-Shape = Literal["np", "clause", "quote", "title", "stars"]
+Shape = Literal["np", "identity", "clause", "quote", "title", "verb", "stars", "aspect"]
+"""What a slot may hold. The first four are words of a passage: a noun phrase, what a description says the item is
+("a pack for long hikes"), a third-person clause, a verbatim quotation. The others come from the evidence's row: its
+item's title, the verb of its event, its rating, and the head word that several passages share."""
+
 Polarity = Literal["positive", "negative", "neutral"]
 Speakers = Literal["one", "many", "count"]
 
@@ -29,7 +33,8 @@ class Evidence:
 
     `id` is public and names its index. `title` is the title of the item the passage speaks of. `event` is set on the
     history side: "review" for the user's own words, else the verb of the event row that proves it. `score` is a
-    centred cosine, higher is better. `vector` has shape (d,), norm 1.
+    centred cosine, higher is better. `vector` is centred, of shape (d,) and norm 1; `specificity` is its length before
+    it was normalised: what could be said of anything lies near the centre.
     """
 
     id: str
@@ -41,6 +46,7 @@ class Evidence:
     rating: float | None = None
     timestamp: int | None = None
     inline: bool = False
+    specificity: float = 0.0
     vector: Vectors | None = field(default=None, compare=False, repr=False)
 
 
@@ -50,7 +56,8 @@ class Span:
 
     `start` and `end` are code points in the text and cover every piece. `text` is what a reader sees; its content words
     are the text's own. `head` is the lemma of its head word, lower case: what the span is about. `first_person` tells
-    that the span speaks as "I" or "we", so only a quotation may hold it.
+    that the span speaks as "I" or "we", so only a quotation may hold it. `article` tells, where the language has them,
+    whether a noun phrase stands with "the" or with the article of its source. `names` look like a person's.
     """
 
     text: str
@@ -61,6 +68,7 @@ class Span:
     polarity: Polarity = "neutral"
     first_person: bool = False
     tense: Literal["past", "present", "none"] = "none"
+    article: Literal["definite", "own"] | None = None
     names: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from rag_rationale.types.evidence import Span, Vectors
+from rag_rationale.types.evidence import Polarity, Span, Vectors
 from rag_rationale.types.records import Event, Item, Language, Passage, SourceKind
 
 TextRole = Literal["query", "passage"]
@@ -181,5 +181,14 @@ class Analyser(Protocol):
 
     def negations(self, text: str) -> int:
         """How many negations the text holds."""
+
+    def polarity(self, text: str) -> Polarity:
+        """Polarity of a clause by its own words; "neutral" where they do not tell."""
+
+    def irrealis(self, text: str) -> bool:
+        """Whether the text tells of what was not so: wishes, conditions, what used to be or was only expected."""
+
+    def people(self, text: str) -> tuple[str, ...]:
+        """Names in the text that look like a private person's."""
 
 

@@ -1,0 +1,49 @@
+"""What a build did, as kept in the manifest and shown to the person who ran it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rag_rationale.corpus import FileReport
+
+
+@dataclass(slots=True)
+class BuildReport:
+    """`seconds` by stage; `quarantined` passages by reason; `languages` of the passages that may be evidence.
+
+    `wordless` counts reviews without a word: one with a user and a rating is kept as a rating event. `reused` counts
+    passages whose vectors the version before already had.
+    """
+
+    name: str
+    version: str = ""
+    promoted: bool = False
+    files: dict[str, FileReport] = field(default_factory=dict)
+    masked: int = 0
+    quarantined: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
+    wordless: int = 0
+    embedded: int = 0
+    reused: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def passages_per_second(self) -> float:
+        spent = self.seconds.get("embed", 0.0)
+        return self.embedded / spent if spent else 0.0
+
+    def as_json(self) -> dict[str, object]:
+        """Plain values for the manifest."""
+        return {
+            "files": {name: report.as_json() for name, report in self.files.items()},
+            "masked": self.masked,
+            "quarantined": dict(self.quarantined.most_common()),
+            "languages": dict(self.languages),
+            "wordless": self.wordless,
+            "embedded": self.embedded,
+            "reused": self.reused,
+            "passages_per_second": round(self.passages_per_second, 1),
+            "seconds": {stage: round(spent, 2) for stage, spent in self.seconds.items()},
+        }

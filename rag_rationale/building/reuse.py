@@ -1,0 +1,57 @@
+"""Vectors of the current version that a rebuild need not compute again.
+
+A passage id hashes the passage's text, so under the same embedder the same id has the same vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from rag_rationale.errors import RagRationaleError
+from rag_rationale.index import SnapshotReader, check_embedder, check_files, open_snapshot
+from rag_rationale.types import Embedder, Vectors
+
+
+class KnownVectors:
+    """Looks vectors up in the current version; knows none where that is missing, damaged or of another embedder."""
+
+    def __init__(self, folder: Path, name: str, embedder: Embedder) -> None:
+        self._snapshot = _sound_snapshot(folder, name, embedder)
+
+    def find(self, ids: Sequence[str]) -> tuple[list[int], Vectors | None]:
+        """The positions in `ids` whose vectors are known, and those vectors in that order."""
+        if self._snapshot is None:
+            return [], None
+        rows = self._snapshot.rows.rows_of(ids)
+        known = [at for at, name in enumerate(ids) if name in rows]
+        return known, self._snapshot.rows.vectors(np.array([rows[ids[at]] for at in known], np.int64))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._snapshot is not None:
+            self._snapshot.close()
+
+
+def _sound_snapshot(folder: Path, name: str, embedder: Embedder) -> SnapshotReader | None:
+    try:
+        snapshot = open_snapshot(folder, name)
+    except RagRationaleError:
+        return None
+    try:
+        check_embedder(snapshot.manifest, embedder)
+        sound = not check_files(snapshot.folder, snapshot.manifest, hashes=True)
+    except RagRationaleError:
+        sound = False
+    if not sound:
+        snapshot.close()
+        return None
+    return snapshot

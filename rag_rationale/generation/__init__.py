@@ -1,0 +1,25 @@
+"""Engines: a local GGUF model through llama.cpp, or a scripted one. Importing this package loads no model library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag_rationale.generation.scripted import ScriptedEngine
+
+if TYPE_CHECKING:
+    from rag_rationale.types import Engine
+
+__all__ = ["ScriptedEngine", "open_engine"]
+
+
+def open_engine(llm: Path | str, *, name: str | None = None, threads: int = 1, context: int = 4096) -> Engine:
+    """The engine for a GGUF file, or the scripted one for "scripted".
+
+    Raises ModelMissingError where there is no such file, BackendError where it cannot be loaded.
+    """
+    if str(llm) == "scripted":
+        return ScriptedEngine(name=name or "scripted", context_tokens=context)
+    from rag_rationale.generation.llama import LlamaEngine
+
+    return LlamaEngine(llm, name=name, threads=threads, context=context)

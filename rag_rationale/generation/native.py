@@ -1,0 +1,185 @@
+"""The one door to llama.cpp: a model, a context, batches of rows in, logits out.
+
+Knows tokens, sequences and the C API, and nothing of requests, caching or threads: whoever owns a `Native` calls it
+from one thread at a time. Importing this module loads the native library.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from llama_cpp import llama_cpp as C  # noqa: N812 - the C API, named as the binding's own code names it
+from numpy.typing import NDArray
+
+from rag_rationale.errors import BackendError, ModelMissingError
+
+Logits = NDArray[np.float32]
+"""float32, shape (vocabulary,): a view into native memory that the next decode overwrites."""
+
+EVEN_ROWS = range(8, 64)
+"""How many rows a decode may have for its results to be the same to the bit, whatever else is in the batch and wherever
+its cells lie. Fewer rows take other kernels, more take another attention, and weights repacked at loading round in
+groups of four; then log-probabilities move by up to 0.5 a token, as activations are quantised anew in each layer."""
+
+LOG = logging.getLogger("rag_rationale.llama")
+_WARNING, _ERROR = 2, 3
+_complaints: deque[str] = deque(maxlen=3)
+
+
+@C.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes, _: object) -> None:
+    line = text.decode("utf-8", "replace").strip()
+    if level in (_WARNING, _ERROR) and line:
+        _complaints.append(line)
+    LOG.debug("%s", line)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One token to evaluate at `position` of every sequence in `sequences`; `logits` asks for what follows it."""
+
+    token: int
+    position: int
+    sequences: tuple[int, ...]
+    logits: bool = False
+
+
+class Native:
+    """One model and one context whose cells all sequences share.
+
+    A row may belong to several sequences: their common tokens are computed and held once. `swa_full` keeps every
+    position of sliding-window layers, without which a cached prefix could not be continued from its middle.
+    """
+
+    def __init__(self, path: Path, *, threads: int, context: int, sequences: int) -> None:
+        if not path.is_file():
+            raise ModelMissingError(
+                f"No model file at {path}.",
+                remedy="Run `rag-rationale models prepare`, or point the setting at a GGUF.",
+            )
+        C.llama_log_set(_on_log, None)
+        C.llama_backend_init()
+        _complaints.clear()
+        self._context: Any = None
+        self._batch: Any = None
+        model_params = C.llama_model_default_params()
+        model_params.use_extra_bufts = False
+        self._model = C.llama_model_load_from_file(str(path).encode(), model_params)
+        if not self._model:
+            raise BackendError(f"llama.cpp cannot load {path}: {_last_words()}", remedy="Check that it is a GGUF file.")
+        if C.llama_model_is_recurrent(self._model) or C.llama_model_is_hybrid(self._model):
+            self.close()
+            raise BackendError(
+                f"{path} is a recurrent model, whose state cannot be cut or shared.",
+                remedy="Take a model with attention in every layer.",
+            )
+        params = C.llama_context_default_params()
+        params.n_ctx = context
+        params.n_batch = params.n_ubatch = params.n_outputs_max = EVEN_ROWS[-1]
+        params.n_seq_max, params.kv_unified, params.swa_full = sequences, True, True
+        params.n_threads = params.n_threads_batch = threads
+        params.no_perf = True
+        self._context = C.llama_init_from_model(self._model, params)
+        if not self._context:
+            self.close()
+            raise BackendError(
+                f"llama.cpp cannot open a context of {context} tokens: {_last_words()}", remedy="Ask for a smaller one."
+            )
+        self._memory = C.llama_get_memory(self._context)
+        self._vocab = C.llama_model_get_vocab(self._model)
+        self._batch = C.llama_batch_init(EVEN_ROWS[-1], 0, sequences)
+        self.context = int(C.llama_n_ctx(self._context))
+        self.vocabulary = int(C.llama_vocab_n_tokens(self._vocab))
+        bos, eos, eot = C.llama_vocab_bos(self._vocab), C.llama_vocab_eos(self._vocab), C.llama_vocab_eot(self._vocab)
+        self.opener = int(bos if bos >= 0 else eos)
+        self.enders = tuple(sorted({int(token) for token in (eos, eot) if token >= 0}))
+
+    def ends(self, token: int) -> bool:
+        """Whether the token ends a text or a turn; `enders` are the foremost of those that do."""
+        return bool(C.llama_vocab_is_eog(self._vocab, token))
+
+    def tokenise(self, text: str) -> list[int]:
+        """Tokens of a text, the opening token first where the GGUF asks for one.
+
+        Text never becomes a control token: `<eos>` in a review is five characters.
+        """
+        data = text.encode("utf-8", "replace")
+        room = len(data) + 8
+        while True:
+            tokens = (C.llama_token * room)()
+            count = C.llama_tokenize(self._vocab, data, len(data), tokens, room, True, False)
+            if count >= 0:
+                return list(tokens[:count])
+            room = -count
+
+    def piece(self, token: int) -> bytes:
+        """The bytes a token stands for, perhaps a part of a character; nothing for a control token."""
+        room = 64
+        while True:
+            buffer = (ctypes.c_char * room)()
+            count = C.llama_token_to_piece(self._vocab, token, buffer, room, 0, False)
+            if count >= 0:
+                return buffer.raw[:count]
+            room = -count
+
+    def decode(self, rows: Sequence[Row]) -> list[Logits]:
+        """Evaluate rows; the logits of those that ask for them, in order.
+
+        Raises BackendError where llama.cpp fails; what memory holds is then undefined, so `clear` it.
+        """
+        batch = self._batch
+        batch.n_tokens = len(rows)
+        for i, row in enumerate(rows):
+            batch.token[i] = row.token
+            batch.pos[i] = row.position
+            batch.logits[i] = row.logits
+            batch.n_seq_id[i] = len(row.sequences)
+            held = batch.seq_id[i]
+            for j, sequence in enumerate(row.sequences):
+                held[j] = sequence
+        _complaints.clear()
+        code = C.llama_decode(self._context, batch)
+        if code != 0:
+            raise BackendError(
+                f"llama.cpp failed to decode {len(rows)} rows (code {code}): {_last_words()}",
+                remedy="The engine goes on with an empty cache; if it recurs, raise the setting `context`.",
+            )
+        shape = (self.vocabulary,)
+        return [
+            np.ctypeslib.as_array(C.llama_get_logits_ith(self._context, i), shape)
+            for i, row in enumerate(rows)
+            if row.logits
+        ]
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let `target` hold the first `length` positions of `source`; nothing is recomputed."""
+        C.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def truncate(self, sequence: int, length: int = 0) -> None:
+        """Forget a sequence's positions from `length` on."""
+        C.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
+    def clear(self) -> None:
+        """Forget every sequence."""
+        C.llama_memory_clear(self._memory, False)
+
+    def close(self) -> None:
+        """Free native memory; calling twice is harmless."""
+        if self._batch is not None:
+            C.llama_batch_free(self._batch)
+        if self._context is not None:
+            C.llama_free(self._context)
+        if self._model is not None:
+            C.llama_model_free(self._model)
+        self._batch = self._context = self._model = None
+
+
+def _last_words() -> str:
+    return " / ".join(_complaints) or "it gave no reason."

@@ -1,0 +1,161 @@
+"""The verifier: whether a draft says only what its passages and their rows hold.
+
+It reads the finished draft and trusts nothing of how it was made. Lexical tier: words in order, numbers, negation,
+polarity, irrealis, names, person, and what the frame's wording asserts of speakers, events and sides. Further tiers
+(embedding, likelihood) come behind the same verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from rag_rationale.grounding.form import form_faults
+from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Verdict
+
+VERSION = "lexical-1"
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_FUNCTION_WORDS = {"en": frozenset(("the", "a", "an")), "zh": frozenset[str]()}
+_TOKEN = re.compile(r"[A-Za-z0-9]+(?:['’][A-Za-z]+)*|[\u3400-\u9fff]")
+_FIRST_PERSON = {
+    "en": re.compile(r"\b(?:i|me|my|mine|we|us|our|ours|you|your|yours|im|ive)\b", re.IGNORECASE),
+    "zh": re.compile("我|咱|俺|你|您|本人"),
+}
+
+
+class Verifier:
+    """Grounds drafts in one language. `verbs` is the template's wording of each event, `longest` its sentence limit."""
+
+    def __init__(self, analyser: Analyser, *, verbs: Mapping[str, str], longest: int) -> None:
+        self._analyser, self._verbs, self._longest = analyser, verbs, longest
+
+    def verify(self, draft: Draft) -> Verdict:
+        """Supported only if no fault is found; the score is the share of the draft's own words its citations cover."""
+        faults = [*form_faults(draft, self._analyser, longest=self._longest)]
+        for filler in draft.fillers:
+            faults += self._filler_faults(filler, draft)
+        for cite in draft.cites:
+            faults += self._cite_faults(cite)
+        faults += self._coverage_faults(draft)
+        score = self._score(draft)
+        return Verdict("unsupported" if faults else "supported", "lexical", 0.0 if faults else score, tuple(faults))
+
+    def _filler_faults(self, filler: Filler, draft: Draft) -> list[str]:
+        evidence, asserts = filler.evidence, filler.asserts
+        faults = []
+        if asserts.side is not None and asserts.side != evidence.side:
+            faults.append(f"{filler.slot} speaks for the {asserts.side} side and rests on {evidence.side}")
+        if asserts.event is not None and not self._event_holds(asserts.event, evidence):
+            faults.append(f"{filler.slot} asserts event '{asserts.event}', the row says '{evidence.event}'")
+        if evidence.side != "history" and evidence.passage.quarantined is not None:
+            faults.append(f"{filler.slot} rests on a quarantined passage")
+        match filler.shape:
+            case "title":
+                faults += [] if filler.text == evidence.title else [f"{filler.slot} is not the item's title"]
+            case "verb":
+                proven = self._verbs.get(evidence.event or "") == filler.text
+                faults += [] if proven else [f"no event row proves '{filler.text}'"]
+            case "stars":
+                proven = evidence.rating is not None and filler.text == f"{evidence.rating:g}"
+                faults += [] if proven else [f"no rating of {filler.text} in the row"]
+            case "aspect":
+                faults += self._aspect_faults(filler, draft)
+            case _:
+                faults += self._word_faults(filler)
+        return faults
+
+    def _word_faults(self, filler: Filler) -> list[str]:
+        """Faults of a filler made of its passage's words."""
+        passage, asserts = filler.evidence.passage, filler.asserts
+        if not passage.start <= filler.start < filler.end <= passage.end:
+            return [f"{filler.slot} points outside its passage"]
+        source = passage.text[filler.start - passage.start : filler.end - passage.start]
+        if filler.shape == "quote":
+            asserted = asserts.polarity in ("positive", "negative") and filler.evidence.event != "preference"
+            faults = self._polarity_faults(filler) if asserted else []
+            return faults if filler.text == source else [*faults, f"{filler.slot} is not verbatim"]
+        faults = []
+        language = self._analyser.language
+        missing = _not_in_order(filler.text, source, _FUNCTION_WORDS[language])
+        if missing:
+            faults.append(f"{filler.slot} has words its passage lacks: {' '.join(missing)}")
+        if set(_NUMBER.findall(filler.text)) != set(_NUMBER.findall(source)):
+            faults.append(f"{filler.slot} changes a number")
+        if self._analyser.negations(filler.text) != self._analyser.negations(source):
+            faults.append(f"{filler.slot} changes a negation")
+        if _FIRST_PERSON[language].search(filler.text):
+            faults.append(f"{filler.slot} speaks as someone it is not")
+        if asserts.polarity in ("positive", "negative"):
+            faults += self._polarity_faults(filler)
+        return faults
+
+    def _polarity_faults(self, filler: Filler) -> list[str]:
+        passage, asserted = filler.evidence.passage, filler.asserts.polarity
+        faults = []
+        worded = filler.shape in {"clause", "quote"}
+        read = self._analyser.polarity(filler.text) if worded else filler.polarity
+        if read != asserted:
+            faults.append(f"{filler.slot} is asserted {asserted} and reads {read}")
+        at, end = filler.start - passage.start, filler.end - passage.start
+        if self._analyser.irrealis(passage.text[max(at - 30, 0) : end + 20]):
+            faults.append(f"{filler.slot} was wished, expected or formerly so")
+        return faults
+
+    def _aspect_faults(self, filler: Filler, draft: Draft) -> list[str]:
+        """A shared aspect must be named in every passage cited for it, and judged alike there."""
+        word = filler.text.removeprefix("the ").lower()
+        cite = next((c for c in draft.cites if c.evidence[0].id == filler.evidence.id), None)
+        if cite is None:
+            return [f"{filler.slot} is not cited"]
+        faults = []
+        for evidence, start, end in zip(cite.evidence, cite.starts, cite.ends, strict=True):
+            cited = evidence.passage.text[start - evidence.passage.start : end - evidence.passage.start]
+            if word not in cited.lower():
+                faults.append(f"a passage cited for '{word}' does not name it")
+            elif filler.asserts.polarity is not None and self._analyser.polarity(cited) != filler.asserts.polarity:
+                faults.append(f"a passage cited for '{word}' is not {filler.asserts.polarity} about it")
+        return faults
+
+    def _event_holds(self, asserted: str, evidence: Evidence) -> bool:
+        if asserted == "any":
+            return evidence.event in self._verbs or (evidence.event in {"rating", "review"} and evidence.rating is not None)
+        return evidence.event == asserted
+
+    def _cite_faults(self, cite: Cite) -> list[str]:
+        faults = []
+        for evidence, start, end in zip(cite.evidence, cite.starts, cite.ends, strict=True):
+            if not evidence.passage.start <= start < end <= evidence.passage.end:
+                faults.append("a citation points outside its passage")
+        authors = {e.passage.user_id or e.passage.source_id for e in cite.evidence}
+        if len(authors) < len(cite.evidence):
+            faults.append("one reviewer is made many")
+        return faults
+
+    def _coverage_faults(self, draft: Draft) -> list[str]:
+        """Every piece of evidence that gave words is cited, and `many` cites two people or more."""
+        cited = {e.id: len(c.evidence) for c in draft.cites for e in c.evidence}
+        faults = [f"{f.slot} is not cited" for f in draft.fillers if f.evidence.id not in cited]
+        faults += [
+            f"{f.slot} speaks for many and cites one"
+            for f in draft.fillers
+            if f.asserts.speakers == "many" and cited.get(f.evidence.id, 0) < 2
+        ]
+        return faults if draft.cites else [*faults, "nothing is cited"]
+
+    def _score(self, draft: Draft) -> float:
+        """Share of the draft's words that stand in what it cites; frame words are proven by rows, so rarely 1."""
+        words = _TOKEN.findall(draft.words.lower())
+        held = {t for c in draft.cites for e in c.evidence for t in _TOKEN.findall(f"{e.passage.text} {e.title}".lower())}
+        return round(sum(w in held for w in words) / max(len(words), 1), 3)
+
+
+def _not_in_order(text: str, source: str, allowed: frozenset[str]) -> list[str]:
+    """Tokens of `text` that do not occur, in order, in `source`; `allowed` ones may be added."""
+    rest = iter(_TOKEN.findall(source.lower()))
+    missing = []
+    for token in _TOKEN.findall(text.lower()):
+        if token in allowed:
+            continue
+        if not any(token == other for other in rest):
+            missing.append(token)
+    return missing

@@ -1,0 +1,50 @@
+"""Snapshots on disk and the door to FAISS."""
+
+from rag_rationale.index.layout import (
+    check_files,
+    current_version,
+    index_root,
+    list_versions,
+    locked,
+    read_manifest,
+    set_current,
+)
+from rag_rationale.index.segments import SegmentWriter, segment_id
+from rag_rationale.index.snapshot import SnapshotReader, check_embedder, open_snapshot
+from rag_rationale.index.tombstones import Tombstone
+from rag_rationale.index.versions import (
+    VersionInfo,
+    collect_garbage,
+    describe_versions,
+    diff,
+    list_indexes,
+    promote,
+    rollback,
+    verify,
+)
+from rag_rationale.index.writing import write_version
+
+__all__ = [
+    "SegmentWriter",
+    "SnapshotReader",
+    "Tombstone",
+    "VersionInfo",
+    "check_embedder",
+    "check_files",
+    "collect_garbage",
+    "current_version",
+    "describe_versions",
+    "diff",
+    "index_root",
+    "list_indexes",
+    "list_versions",
+    "locked",
+    "open_snapshot",
+    "promote",
+    "read_manifest",
+    "rollback",
+    "segment_id",
+    "set_current",
+    "verify",
+    "write_version",
+]

@@ -1,0 +1,227 @@
+"""One immutable segment: a SQLite file of rows and a NumPy file of vectors, one vector per passage row.
+
+Rows are numbered from 0 in the order added. A quarantined passage has a row and a vector of zeros. Knows nothing of
+other segments, of what is gone, or of search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_rationale.errors import SnapshotError
+from rag_rationale.index.layout import sha256
+from rag_rationale.types import Event, Item, Passage, SourceKind, User, Vectors
+
+_SCHEMA = """
+CREATE TABLE items (row INTEGER PRIMARY KEY, item_id TEXT NOT NULL UNIQUE, data TEXT NOT NULL);
+CREATE TABLE sources (kind TEXT, source_id TEXT, field TEXT, text TEXT NOT NULL,
+    PRIMARY KEY (kind, source_id, field)) WITHOUT ROWID;
+CREATE TABLE passages (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, source_id TEXT NOT NULL,
+    field TEXT NOT NULL, item_id TEXT NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, text TEXT NOT NULL,
+    lang TEXT NOT NULL, user_id TEXT, rating REAL, timestamp INTEGER, trust REAL NOT NULL, quarantined TEXT);
+CREATE TABLE users (user_id TEXT PRIMARY KEY, trust REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (row INTEGER PRIMARY KEY, user_id TEXT NOT NULL, item_id TEXT NOT NULL, event TEXT NOT NULL,
+    timestamp INTEGER, value REAL);
+"""
+_INDEXES = """
+CREATE INDEX passages_by_item ON passages (item_id, kind);
+CREATE INDEX passages_by_user ON passages (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX passages_by_source ON passages (kind, source_id, field);
+CREATE INDEX events_by_user ON events (user_id, timestamp);
+"""
+_COLUMNS = (
+    'id, kind, source_id, field, item_id, "start", "end", text, lang, user_id, rating, timestamp, trust, quarantined'
+)
+_IN_ONE_QUERY = 500
+_CONNECTIONS = 4
+_REMEDY = "Roll back with `rag-rationale index rollback`, or rebuild."
+
+
+class SegmentWriter:
+    """Writes a segment: rows in any order, then `finish_rows`, then `set_vectors`, then `close`."""
+
+    def __init__(self, folder: Path, *, dimension: int) -> None:
+        folder.mkdir(parents=True)
+        self._folder, self._dimension = folder, dimension
+        self._db = sqlite3.connect(folder / "segment.sqlite", isolation_level=None)
+        self._db.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN; {_SCHEMA}")
+        self._next = {"items": 0, "passages": 0, "events": 0}
+        self._vectors: NDArray[np.float32] | None = None
+
+    @property
+    def passages(self) -> int:
+        """How many passages were added."""
+        return self._next["passages"]
+
+    def add_item(self, item: Item) -> None:
+        data = json.dumps(asdict(item), ensure_ascii=False)
+        self._db.execute("INSERT INTO items VALUES (?, ?, ?)", (self._row("items"), item.item_id, data))
+
+    def add_source(self, kind: SourceKind, source_id: str, field: str, text: str) -> None:
+        self._db.execute("INSERT INTO sources VALUES (?, ?, ?, ?)", (kind, source_id, field, text))
+
+    def add_passages(self, passages: Iterable[Passage]) -> None:
+        self._db.executemany(
+            f"INSERT INTO passages (row, {_COLUMNS}) VALUES ({', '.join('?' * 15)})",
+            (
+                (
+                    self._row("passages"), p.id, p.kind, p.source_id, p.field, p.item_id, p.start, p.end, p.text,
+                    p.lang, p.user_id, p.rating, p.timestamp, p.trust, p.quarantined,
+                )
+                for p in passages
+            ),
+        )  # fmt: skip
+
+    def add_event(self, event: Event) -> None:
+        self._db.execute(
+            "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)",
+            (self._row("events"), event.user_id, event.item_id, event.event, event.timestamp, event.value),
+        )
+
+    def add_user(self, user: User) -> None:
+        self._db.execute("INSERT INTO users VALUES (?, ?)", (user.user_id, user.trust))
+
+    def has_item(self, item_id: str) -> bool:
+        return self._db.execute("SELECT 1 FROM items WHERE item_id = ?", (item_id,)).fetchone() is not None
+
+    def finish_rows(self) -> None:
+        """Index the rows and make room for the vectors, which are zeros until set."""
+        self._db.executescript(f"BEGIN; {_INDEXES} COMMIT; ANALYZE;")  # commits the rows first
+        self._vectors = np.lib.format.open_memmap(
+            self._folder / "vectors.npy", mode="w+", dtype=np.float32, shape=(self.passages, self._dimension)
+        )
+
+    def clean_texts(self, *, chunk: int) -> Iterator[list[tuple[int, str, str]]]:
+        """(row, id, text) of the passages that are not quarantined, in row order, `chunk` at a time."""
+        rows = self._db.execute("SELECT row, id, text FROM passages WHERE quarantined IS NULL ORDER BY row")
+        while batch := rows.fetchmany(chunk):
+            yield batch
+
+    def set_vectors(self, rows: Sequence[int], vectors: Vectors) -> None:
+        """Store vectors of shape (len(rows), dimension) for these passage rows. After `finish_rows`."""
+        if self._vectors is None:
+            raise RuntimeError("finish_rows comes before set_vectors")
+        if vectors.shape != (len(rows), self._dimension):
+            raise ValueError(f"vectors have shape {vectors.shape}, expected {(len(rows), self._dimension)}")
+        self._vectors[np.asarray(rows, np.int64)] = vectors
+
+    def close(self) -> None:
+        if isinstance(self._vectors, np.memmap):
+            self._vectors.flush()
+        self._vectors = None
+        self._db.close()
+
+    def _row(self, table: str) -> int:
+        row = self._next[table]
+        self._next[table] += 1
+        return row
+
+
+class Segment:
+    """Reads a segment. Safe to share between threads: each call borrows one of a few connections, opened at the start,
+
+    so that a reader goes on undisturbed when the version's files are deleted under it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.id, self._folder = folder.name, folder
+        self._idle: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._connections = [_connect(folder / "segment.sqlite") for _ in range(_CONNECTIONS)]
+        for connection in self._connections:
+            self._idle.put(connection)
+        try:
+            self.vectors: Vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+            self.items = int(self.rows("SELECT COUNT(*) FROM items")[0][0])
+        except (OSError, ValueError) as error:
+            self.close()
+            raise SnapshotError(f"{folder / 'vectors.npy'} is damaged: {error}.", remedy=_REMEDY) from error
+
+    def __len__(self) -> int:
+        """How many passages it holds."""
+        return int(self.vectors.shape[0])
+
+    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._connection() as connection:
+            return connection.execute(query, parameters).fetchall()
+
+    def stream(self, query: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query one after another, for passes over everything."""
+        with self._connection() as connection:
+            yield from connection.execute(query, parameters)
+
+    def item(self, item_id: str) -> Item | None:
+        found = self.rows("SELECT data FROM items WHERE item_id = ?", (item_id,))
+        if not found:
+            return None
+        data = json.loads(found[0][0])
+        return Item(**data | {"categories": tuple(data["categories"]), "features": tuple(data["features"])})
+
+    def passages(self, where: str, parameters: Sequence[object], *, offset: int, order: str = "row") -> list[Passage]:
+        """Passages of this segment, `row` counted from `offset`."""
+        query = f"SELECT {_COLUMNS}, row + {offset} FROM passages WHERE {where} ORDER BY {order}"
+        return [Passage(*row) for row in self.rows(query, parameters)]
+
+    def names(self, table: str, column: str, rows: Sequence[int]) -> dict[int, str]:
+        """One column of some rows of a table, by row."""
+        found: dict[int, str] = {}
+        for at in range(0, len(rows), _IN_ONE_QUERY):
+            some = rows[at : at + _IN_ONE_QUERY]
+            query = f"SELECT row, {column} FROM {table} WHERE row IN ({', '.join('?' * len(some))})"
+            found.update(self.rows(query, [int(row) for row in some]))
+        return found
+
+    def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
+        """Rows of those of these passage ids that are here and not quarantined."""
+        found: dict[str, int] = {}
+        for at in range(0, len(ids), _IN_ONE_QUERY):
+            some = ids[at : at + _IN_ONE_QUERY]
+            wanted = f"id IN ({', '.join('?' * len(some))}) AND quarantined IS NULL"
+            found.update(self.rows(f"SELECT id, row FROM passages WHERE {wanted}", some))
+        return found
+
+    def close(self) -> None:
+        """Close every connection; a later call raises SnapshotError."""
+        for connection in self._connections:
+            connection.close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        connection = self._idle.get()
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise SnapshotError(
+                f"{self._folder / 'segment.sqlite'} cannot be read: {error}.", remedy=_REMEDY
+            ) from error
+        finally:
+            self._idle.put(connection)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """A read-only connection that any thread may use, one at a time, to a file that never changes."""
+    try:
+        address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
+        connection = sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
+        connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise SnapshotError(f"{path} cannot be opened: {error}.", remedy=_REMEDY) from error
+    return connection
+
+
+def segment_id(folder: Path) -> str:
+    """16 hex characters over the contents of a segment's files: equal segments have equal ids."""
+    hashes = "".join(f"{path.name}:{sha256(path)};" for path in sorted(folder.iterdir()))
+    return hashlib.sha256(hashes.encode()).hexdigest()[:16]

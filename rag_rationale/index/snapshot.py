@@ -1,0 +1,172 @@
+"""One version of one index, opened for reading: `types.Snapshot` over segments, FAISS files and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_rationale.errors import EmbedderMismatchError, InvalidRequestError, SnapshotError, UnknownIndexError
+from rag_rationale.index.layout import check_files, current_version, index_root, read_manifest, version_folder
+from rag_rationale.index.rows import Rows
+from rag_rationale.index.searching import FlatFile, search_rows
+from rag_rationale.index.segments import Segment
+from rag_rationale.index.statistics import read_statistics
+from rag_rationale.index.tombstones import read_tombstones
+from rag_rationale.types import LANGUAGES, Embedder, Event, Item, Language, Manifest, Passage, SourceKind, Vectors
+
+Over = Literal["passages", "items"]
+_KINDS: tuple[Over, ...] = ("passages", "items")
+_OWN_FIRST = "kind = 'review', row"
+
+
+class SnapshotReader:
+    """Implements `types.Snapshot`. Made by `open_snapshot`; safe to share between threads until closed.
+
+    Quarantined passages have vectors of zeros, and `nearest` never returns them nor what is gone.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self.folder, self._manifest = folder, manifest
+        dimension = manifest.dimension
+        segments = [Segment(folder / "segments" / name) for name in manifest.segments]
+        for segment in segments:
+            if (
+                segment.vectors.ndim != 2
+                or segment.vectors.shape[1] != dimension
+                or segment.vectors.dtype != np.float32
+            ):
+                raise SnapshotError(f"Segment {segment.id} holds no vectors of {dimension} floats.", remedy="Rebuild.")
+        self._rows = Rows(segments, read_tombstones(folder / "tombstones.jsonl"), dimension=dimension)
+        self._statistics = read_statistics(folder / "statistics.npz", dimension=dimension)
+        self._files = {over: _open_flat(folder, over, dimension=dimension) for over in _KINDS}
+        self._allowed = {over: self._mask(over) for over in _KINDS}
+
+    @property
+    def manifest(self) -> Manifest:
+        return self._manifest
+
+    @property
+    def rows(self) -> Rows:
+        """The rows beneath, for writing the next version."""
+        return self._rows
+
+    def item(self, item_id: str) -> Item | None:
+        return self._rows.item(item_id)
+
+    def sample_items(self, n: int) -> list[Item]:
+        """Up to `n` searchable items, spread evenly over the index."""
+        _, positions = self._files["items"]
+        if not len(positions):
+            return []
+        spread = np.unique(np.linspace(0, len(positions) - 1, n).astype(int))
+        names = self._rows.names(positions[spread].tolist(), over="items")
+        return [item for name in names.values() if (item := self.item(name))]
+
+    def item_passages(self, item_id: str) -> list[Passage]:
+        found = self._rows.passages("item_id = ?", (item_id,), order=_OWN_FIRST)
+        return sorted(found, key=lambda passage: passage.kind == "review") if len(self._rows.segments) > 1 else found
+
+    def user_passages(self, user_id: str) -> list[Passage]:
+        return self._rows.passages("user_id = ?", (user_id,))
+
+    def user_events(self, user_id: str) -> list[Event]:
+        return self._rows.events(user_id)
+
+    def user_trust(self, user_id: str) -> float:
+        return self._rows.trust(user_id)
+
+    def passage(self, passage_id: str) -> Passage | None:
+        found = self._rows.passages("id = ?", (passage_id,))
+        return found[-1] if found else None
+
+    def source(self, kind: SourceKind, source_id: str, field: str) -> str | None:
+        return self._rows.source(kind, source_id, field)
+
+    def source_passages(self, kind: SourceKind, source_id: str, field: str) -> list[Passage]:
+        return self._rows.passages("kind = ? AND source_id = ? AND field = ?", (kind, source_id, field))
+
+    def vectors(self, passages: Sequence[Passage]) -> Vectors:
+        return self._rows.vectors(np.fromiter((passage.row for passage in passages), np.int64, len(passages)))
+
+    def centre(self, lang: Language) -> Vectors:
+        return np.asarray(self._statistics.centres[LANGUAGES.index(lang)])
+
+    def background(self, quantile: float) -> float:
+        if not 0 <= quantile <= 1:
+            raise InvalidRequestError(f"Quantile {quantile} is not between 0 and 1.")
+        levels = self._statistics.background
+        return float(np.interp(quantile, np.linspace(0, 1, len(levels)), levels))
+
+    def knn(self, queries: Vectors, passages: Sequence[Passage], *, k: int) -> list[list[tuple[int, float]]]:
+        return search_rows(self._checked(queries), self.vectors(passages), k=k)
+
+    def nearest(self, queries: Vectors, *, k: int, over: Over) -> list[list[tuple[str, float]]]:
+        index, positions = self._files[over]
+        hits = index.search(self._checked(queries), k=k, allowed=self._allowed[over])
+        names = self._rows.names({int(positions[at]) for row in hits for at, _ in row}, over=over)
+        return [[(names[int(positions[at])], score) for at, score in row] for row in hits]
+
+    def close(self) -> None:
+        self._rows.close()
+
+    def _checked(self, queries: Vectors) -> Vectors:
+        if queries.ndim != 2 or queries.shape[1] != self._manifest.dimension:
+            raise InvalidRequestError(
+                f"Query vectors have shape {queries.shape}, expected (n, {self._manifest.dimension}).",
+                remedy="Embed the query with the index's own embedder.",
+            )
+        return queries
+
+    def _mask(self, over: Over) -> NDArray[np.bool_] | None:
+        """Which positions of a FAISS file may be returned; None where all may."""
+        gone = self._rows.dead if over == "passages" else self._rows.dead_item_rows()
+        if not gone:
+            return None
+        return ~np.isin(self._files[over][1], np.fromiter(gone, np.int64, len(gone)))
+
+
+def open_snapshot(folder: Path, name: str, *, version: str | None = None) -> SnapshotReader:
+    """Open the current version of an index, or the one named. Checks the manifest and sizes, not hashes.
+
+    UnknownIndexError where there is no such index or version; SnapshotError where it is damaged.
+    """
+    root = index_root(folder, name)
+    chosen = version or current_version(root)
+    if chosen is None:
+        known = ", ".join(path.parent.name for path in sorted(folder.glob("*/CURRENT"))) or "none"
+        raise UnknownIndexError(
+            f"There is no index {name!r} in {folder}; it holds: {known}.",
+            remedy=f"Build it: `rag-rationale index build {name} --items FILE --reviews FILE`.",
+        )
+    place = version_folder(root, chosen)
+    manifest = read_manifest(place)
+    if faults := check_files(place, manifest, hashes=False):
+        raise SnapshotError(
+            f"{manifest.label} is damaged: {' '.join(faults[:5])}",
+            remedy="Roll back with `rag-rationale index rollback`, or rebuild.",
+        )
+    return SnapshotReader(place, manifest)
+
+
+def check_embedder(manifest: Manifest, embedder: Embedder) -> None:
+    """EmbedderMismatchError unless the snapshot was built with this embedder."""
+    if (embedder.name, embedder.dimension) != (manifest.embedder, manifest.dimension):
+        raise EmbedderMismatchError(
+            f"{manifest.label} was built with {manifest.embedder} ({manifest.dimension} dimensions), "
+            f"not with {embedder.name} ({embedder.dimension}).",
+            remedy="Set RAG_RATIONALE_EMBEDDER to the index's embedder, or rebuild the index.",
+        )
+
+
+def _open_flat(folder: Path, over: Over, *, dimension: int) -> tuple[FlatFile, NDArray[np.int64]]:
+    """A FAISS file and the global row behind each of its positions."""
+    path = folder / f"{over}.rows.npy"
+    try:
+        positions = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise SnapshotError(f"{path} is damaged: {error}.", remedy="Rebuild the index.") from error
+    return FlatFile(folder / f"{over}.faiss", dimension=dimension, count=len(positions)), positions

@@ -1,0 +1,210 @@
+"""Writes a version over finished segments: links, tombstones, FAISS files, statistics, and the manifest last."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from calendar import timegm
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag_rationale.index.layout import describe_files, link_tree, list_versions, sync, sync_tree, write_manifest
+from rag_rationale.index.rows import Rows
+from rag_rationale.index.searching import KIND, write_flat
+from rag_rationale.index.segments import Segment, segment_id
+from rag_rationale.index.statistics import measure, write_statistics
+from rag_rationale.index.tombstones import Gone, Tombstone, write_tombstones
+from rag_rationale.types import LANGUAGES, Manifest, Vectors
+
+SCRATCH = ".writing-"
+_BLOCK = 4096
+_STAMP = "%Y%m%dT%H%M%SZ"
+
+
+def write_version(
+    root: Path,
+    segments: Sequence[Path],
+    *,
+    embedder: str,
+    dimension: int,
+    tombstones: Iterable[Tombstone] = (),
+    report: Mapping[str, object] | None = None,
+) -> Manifest:
+    """Write a version of the index at `root` over finished segments, oldest first, which are linked, not moved.
+
+    It is not promoted. Hold the lock. Rows of an earlier segment that a later one replaces (same item or review) become
+    tombstones by themselves; `tombstones` name segments by `segment_id`. Killed at any moment, it leaves no version.
+    """
+    versions = root / "versions"
+    versions.mkdir(parents=True, exist_ok=True)
+    scratch = Path(mkdtemp(prefix=SCRATCH, dir=versions))
+    try:
+        names = tuple(segment_id(segment) for segment in segments)
+        for source, name in zip(segments, names, strict=True):
+            link_tree(source, scratch / "segments" / name)
+        contents = _write_searchable(scratch, names, tombstones, dimension=dimension)
+        files = describe_files(scratch)
+        stamp = _next_stamp(root)
+        manifest = Manifest(
+            name=root.name,
+            version=f"{stamp}-{_hash(files)}",
+            created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(stamp, _STAMP)),
+            embedder=embedder,
+            dimension=dimension,
+            segments=names,
+            counts=contents.counts,
+            languages=contents.languages,
+            newest_timestamp=contents.newest,
+            faiss={"passages": KIND, "items": KIND},
+            files=files,
+            report=dict(report or {}),
+        )
+        write_manifest(scratch, manifest)
+        sync_tree(scratch)
+        scratch.rename(versions / manifest.version)
+        sync(versions)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return manifest
+
+
+def _hash(files: Mapping[str, Mapping[str, object]]) -> str:
+    content = "".join(f"{name}:{known['sha256']};" for name, known in sorted(files.items()))
+    return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+
+def _next_stamp(root: Path) -> str:
+    """Now, or a second after the newest version, so that names sort by age even when the clock does not help."""
+    now = int(time.time())
+    if versions := list_versions(root):
+        now = max(now, timegm(time.strptime(versions[-1].partition("-")[0], _STAMP)) + 1)
+    return time.strftime(_STAMP, time.gmtime(now))
+
+
+@dataclass(slots=True)
+class _Contents:
+    """What a version holds, and of each clean passage its global row, language and item, in row order."""
+
+    rows: list[int] = field(default_factory=list)
+    languages_of: list[int] = field(default_factory=list)
+    items_of: list[int] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    newest: int | None = None
+
+    @property
+    def languages(self) -> dict[str, int]:
+        return {lang: self.languages_of.count(code) for code, lang in enumerate(LANGUAGES)}
+
+
+def _write_searchable(
+    folder: Path, names: Sequence[str], tombstones: Iterable[Tombstone], *, dimension: int
+) -> _Contents:
+    """Tombstones, FAISS files and statistics over the segments linked in `folder`."""
+    segments = [Segment(folder / "segments" / name) for name in names]
+    try:
+        gone = {*tombstones, *_superseded(segments)}
+        write_tombstones(folder / "tombstones.jsonl", gone)
+        rows = Rows(segments, gone, dimension=dimension)
+        contents = _survey(rows)
+        positions = np.array(contents.rows, np.int64)
+        np.save(folder / "passages.rows.npy", positions)
+        write_flat(folder / "passages.faiss", _blocks(rows, positions), dimension=dimension)
+        statistics = measure(
+            lambda at: rows.vectors(positions[at]),
+            np.array(contents.languages_of, np.int8),
+            np.array(contents.items_of, np.int64),
+            dimension=dimension,
+        )
+        write_statistics(folder / "statistics.npz", statistics)
+        contents.counts["items"] = _write_items(folder, rows)
+    finally:
+        for segment in segments:
+            segment.close()
+    return contents
+
+
+def _superseded(segments: Sequence[Segment]) -> Iterator[Tombstone]:
+    """What earlier segments hold of items and reviews that a later one holds too."""
+    if len(segments) < 2:
+        return
+    queries: dict[Gone, str] = {
+        "item": "SELECT item_id FROM items",
+        "review": "SELECT DISTINCT source_id FROM sources WHERE kind = 'review'",
+    }
+    for gone, query in queries.items():
+        later: set[str] = set()
+        for segment in reversed(segments):
+            ids = {row[0] for row in segment.stream(query)}
+            yield from (Tombstone(segment.id, gone, key) for key in ids & later)
+            later |= ids
+
+
+def _survey(rows: Rows) -> _Contents:
+    """One pass over passages and events that are not gone."""
+    found = _Contents()
+    numbers: dict[str, int] = {}
+    reviews: set[str] = set()
+    users: set[str | None] = set()
+    passages = quarantined = events = 0
+    for row, kind, source_id, item_id, user_id, lang, timestamp, reason in rows.living_passages(
+        "kind, source_id, item_id, user_id, lang, timestamp, quarantined"
+    ):
+        passages += 1
+        if kind == "review":
+            reviews.add(source_id)
+        users.add(user_id)
+        found.newest = _later(found.newest, timestamp)
+        if reason is not None:
+            quarantined += 1
+            continue
+        found.rows.append(row)
+        found.languages_of.append(LANGUAGES.index(lang))
+        found.items_of.append(numbers.setdefault(item_id, len(numbers)))
+    for user_id, timestamp in rows.living_events("user_id, timestamp"):
+        events += 1
+        users.add(user_id)
+        found.newest = _later(found.newest, timestamp)
+    found.counts = {
+        "items": 0,
+        "reviews": len(reviews),
+        "users": len(users - {None}),
+        "events": events,
+        "passages": passages,
+        "quarantined": quarantined,
+    }
+    return found
+
+
+def _later(one: int | None, two: int | None) -> int | None:
+    return two if one is None else one if two is None else max(one, two)
+
+
+def _blocks(rows: Rows, positions: NDArray[np.int64]) -> Iterator[Vectors]:
+    for at in range(0, len(positions), _BLOCK):
+        yield rows.vectors(positions[at : at + _BLOCK])
+
+
+def _write_items(folder: Path, rows: Rows) -> int:
+    """items.faiss: the mean of each item's own clean passages. Returns how many items there are, those without too."""
+    total, kept = 0, []
+
+    def means() -> Iterator[Vectors]:
+        nonlocal total
+        for row, _, own in rows.living_items():
+            total += 1
+            mean = rows.vectors(own).mean(axis=0, keepdims=True) if len(own) else np.zeros((1, 1), np.float32)
+            norm = float(np.linalg.norm(mean))
+            if norm > 0:
+                kept.append(row)
+                yield np.asarray(mean / norm, np.float32)
+
+    write_flat(folder / "items.faiss", means(), dimension=rows.dimension)
+    np.save(folder / "items.rows.npy", np.array(kept, np.int64))
+    return total

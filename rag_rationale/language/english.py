@@ -1,0 +1,303 @@
+"""English: noun phrases, third-person clauses and quotable sentences, by spaCy's dependency parse.
+
+The one door to spaCy. It knows a text's grammar and the polarity of its words (VADER's lexicon with our additions,
+Hutto and Gilbert 2014), nothing of users, items or evidence.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from rag_rationale.errors import ModelMissingError
+from rag_rationale.language.lexicon import lexicon, valences
+from rag_rationale.types import Language, Polarity, Span
+
+_FINITE = {"VBD", "VBZ", "VBP", "MD"}
+_NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
+_SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
+_COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
+_MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
+_ODD = re.compile(r"[A-Za-z]\.[A-Za-z]|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp")
+_ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly"}
+_EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
+_IRREALIS = re.compile(
+    r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
+    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of)\b|n['’]t be\b",
+    re.IGNORECASE,
+)
+_TOO = re.compile(r"\btoo ([a-z]+)", re.IGNORECASE)
+_PRAISE = 1.7  # "too good" praises, "too sweet" does not
+_POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
+
+
+class English:
+    """Analyser for English over the spaCy pipeline in `folder`. Safe to share between threads."""
+
+    language: Language = "en"
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "config.cfg").is_file():
+            raise ModelMissingError(
+                f"No spaCy pipeline in {folder}.", remedy="Run `rag-rationale models prepare en-core-web-sm`."
+            )
+        import spacy
+        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+        self._nlp = spacy.load(folder)
+        self._vader = SentimentIntensityAnalyzer()
+        self._vader.lexicon.update(valences("en"))
+        self._lists = lexicon("en")
+        self._lock = threading.Lock()
+        self._parse = lru_cache(maxsize=2048)(self._parse_now)
+        self._spans = lru_cache(maxsize=8192)(lambda text: tuple(self._all_spans(text)))
+
+    def spans(self, text: str) -> list[Span]:
+        """Noun phrases, clauses and quotable sentences, in text order."""
+        return list(self._spans(text))
+
+    def words(self, text: str) -> list[str]:
+        """Lemmas of the content words, lower case, in text order."""
+        return [t.lemma_.lower() for t in self._parse(text) if _is_content(t)]
+
+    def negations(self, text: str) -> int:
+        """How many negations the text holds."""
+        return sum(t.lower_ in self._lists["negations"] for t in self._parse(text))
+
+    def polarity(self, text: str) -> Polarity:
+        """Polarity of a clause by its own words; "neutral" where they do not tell."""
+        score = self._vader.polarity_scores(text)["compound"]
+        if (excess := _TOO.search(text)) and self._vader.lexicon.get(excess[1].lower(), 0) < _PRAISE:
+            return "negative"
+        return "positive" if score >= _POSITIVE else "negative" if score <= _NEGATIVE else "neutral"
+
+    def irrealis(self, text: str) -> bool:
+        """Whether the text tells of what was not so: "could have been crisp", "used to be good", "if it were warm"."""
+        return _IRREALIS.search(text) is not None
+
+    def people(self, text: str) -> tuple[str, ...]:
+        """Names that look like a person's: spaCy's PERSON entities, and proper nouns beside a service word."""
+        doc = self._parse(text)
+        cues = self._lists["people_cues"]
+        found = [ent.text for ent in doc.ents if ent.label_ == "PERSON"]
+        found += [
+            t.text
+            for t in doc
+            if t.pos_ == "PROPN" and any(o.lower_ in cues for o in doc[max(t.i - 3, 0) : t.i + 4] if o.i != t.i)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def _parse_now(self, text: str) -> Any:
+        with self._lock:
+            return self._nlp(text)
+
+    def _all_spans(self, text: str) -> Iterator[Span]:
+        doc = self._parse(text)
+        for sentence in doc.sents:
+            yield from self._quotes(sentence)
+            for start, end, head in _clauses(sentence):
+                span = self._clause(doc, start, end, head)
+                if span is not None:
+                    yield span
+                identity = self._identity(doc, head, end)
+                if identity is not None:
+                    yield identity
+        seen = set()
+        for chunk in doc.noun_chunks:
+            for span in self._noun_phrases(doc, chunk):
+                if (span.start, span.end, span.text) not in seen:
+                    seen.add((span.start, span.end, span.text))
+                    yield span
+
+    def _quotes(self, sentence: Any) -> Iterator[Span]:
+        raw = sentence.text.strip()
+        start = sentence.start_char + sentence.text.index(raw) if raw else 0
+        if 3 <= len(sentence) <= 45 and not _ODD.search(raw) and raw.count('"') % 2 == 0:
+            head = sentence.root.lemma_.lower()
+            yield Span(
+                raw,
+                start,
+                start + len(raw),
+                "quote",
+                head,
+                polarity=self.polarity(raw),
+                first_person=self._speaks(sentence, "first_person"),
+                names=self.people(raw),
+            )
+
+    def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
+        while end - start > 4 and doc[end - 2 : end].text.lower() == "as well":
+            end -= 2
+        tokens = doc[start:end]
+        raw = tokens.text.strip(_EDGE)
+        subject = next((t for t in head.children if t.dep_ in _SUBJECTS), None)
+        if (
+            subject is None
+            or not raw
+            or not 4 <= len(tokens) <= 18
+            or "\n" in raw
+            or _ODD.search(raw)
+            or any(mark in raw for mark in "?!;:()\"“”")
+            or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
+            or (subject.lower_ == "there" and subject.dep_ != "expl")
+            or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
+            or self._speaks(tokens, "first_person")
+            or self._speaks(tokens, "second_person")
+            or not any(t.dep_ in _COMPLEMENTS for t in head.children)
+            or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
+            or raw.split()[-1].lower() in self._lists["discourse"]
+            or not _agrees(subject, head)
+        ):
+            return None
+        offset = tokens.start_char + tokens.text.index(raw)
+        kept = [t for t in tokens if t.lower_ not in _ASIDES or (t.lower_ == "too" and t.i + 1 < end)]
+        shown = "".join(t.text_with_ws for t in kept).strip(_EDGE)
+        shown = self._mid_sentence(shown, tokens[0])
+        if subject.tag_ == "NN" and subject.left_edge.i == subject.i:
+            shown = f"the {shown}"
+        return Span(
+            re.sub(r"\s+([,.])", r"\1", shown),
+            offset,
+            offset + len(raw),
+            "clause",
+            subject.lemma_.lower(),
+            polarity=self.polarity(raw),
+            tense="past" if _tense_tag(head) == "VBD" else "present",
+            names=self.people(raw),
+        )
+
+    def _identity(self, doc: Any, head: Any, end: int) -> Span | None:
+        """What a description says its subject is: "a pack for long hikes" of "Ridge is a pack for long hikes"."""
+        attribute = next((t for t in head.children if t.dep_ == "attr" and t.pos_ in {"NOUN", "PROPN"}), None)
+        if head.lemma_ != "be" or head.tag_ != "VBZ" or attribute is None:
+            return None
+        tokens = doc[attribute.left_edge.i : end]
+        raw = tokens.text.strip(_EDGE)
+        if len(tokens) > 20 or tokens[0].lower_ not in {"a", "an", "the"} or _ODD.search(raw) or self._speaks(tokens, "first_person"):
+            return None
+        start = tokens.start_char
+        return Span(raw, start, start + len(raw), "identity", attribute.lemma_.lower())
+
+    def _noun_phrases(self, doc: Any, chunk: Any) -> Iterator[Span]:
+        head = chunk.root
+        if head.pos_ not in {"NOUN", "PROPN"} or head.lemma_.lower() in self._lists["generic_heads"]:
+            return
+        first = next((t.i for t in chunk if t.pos_ in {"ADJ", "NOUN", "PROPN", "NUM"} or t.tag_ in {"VBN", "VBG"}), None)
+        if first is None or first > head.i:
+            return
+        # "pav bhaji and ice cream": a chunk in a list keeps its own words; "rolls with cheese" gains its modifier
+        ends = [head.i + 1]
+        for child in head.children:
+            if child.dep_ == "prep" and child.lower_ in {"of", "with", "from"} and child.i == head.i + 1:
+                inner = next((c for c in child.children if c.dep_ == "pobj"), None)
+                if inner is not None and inner.pos_ in {"NOUN", "PROPN"}:
+                    ends.append(inner.i + 1)
+        polarity = self._praised(head)
+        for end in ends:
+            tokens = doc[first:end]
+            raw = tokens.text
+            if (
+                len(tokens) > 9
+                or "\n" in raw
+                or raw != raw.strip(_EDGE)
+                or _ODD.search(raw)
+                or any(mark in raw for mark in ",?!;:()\"“”")
+                or self._speaks(tokens, "first_person")
+                or self._speaks(tokens, "second_person")
+                or any(t.lower_ in self._lists["anaphora"] for t in tokens)
+                or any(t.dep_ not in _MODIFIERS and first <= t.i < head.i for t in tokens)
+                or len(raw) < 4
+            ):
+                continue
+            bare = self._mid_sentence(raw, tokens[0])
+            article = next((t.lower_ for t in chunk if t.lower_ in {"a", "an"}), None)
+            start = tokens.start_char
+            shared = (head.lemma_.lower(), polarity)
+            for form, kind in ((f"the {bare}", "definite"), (f"{article} {bare}" if article else bare, "own")):
+                yield Span(
+                    form,
+                    start,
+                    start + len(raw),
+                    "np",
+                    *shared,
+                    article=kind,  # type: ignore[arg-type]
+                    names=self.people(raw),
+                )
+
+    def _mid_sentence(self, text: str, first: Any) -> str:
+        """`text` as it stands inside a sentence: a capital that only opened its sentence becomes small."""
+        opened = first.is_sent_start and not first.text.isupper() and first.ent_type_ not in _NAMED
+        return text[0].lower() + text[1:] if opened or first.pos_ not in {"PROPN", "NUM"} else text
+
+    def _praised(self, head: Any) -> Polarity:
+        """What is said of this very noun: by its adjectives, as the subject of "is", or as what is loved or hated.
+
+        Anything looser would hang the praise of one noun on its neighbour.
+        """
+        if any(t.dep_ == "neg" or t.lower_ in {"no", "without", "lack"} for t in (*head.children, head.head)):
+            return "neutral"
+        adjectives = " ".join(t.text for t in head.children if t.dep_ in {"amod", "compound"})
+        if (own := self.polarity(adjectives)) != "neutral":
+            return own
+        verb = head.head
+        if any(t.dep_ == "neg" for t in verb.children):
+            return "neutral"
+        if head.dep_ in _SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
+            return self.polarity(" ".join(t.text for t in verb.subtree if t.i > head.i and _same_clause(t, verb)))
+        if head.dep_ == "dobj":
+            return self.polarity(verb.text)
+        return "neutral"
+
+    def _speaks(self, tokens: Any, person: str) -> bool:
+        return any(t.lower_.replace("’", "'") in self._lists[person] for t in tokens)
+
+
+def _is_content(token: Any) -> bool:
+    return token.pos_ in {"NOUN", "PROPN", "ADJ", "VERB", "NUM", "ADV"} and token.is_alpha or token.like_num
+
+
+def _tense_tag(head: Any) -> str:
+    return next((t.tag_ for t in (*head.children, head) if t.tag_ in _FINITE), "")
+
+
+def _agrees(subject: Any, head: Any) -> bool:
+    """A finite verb, one that follows its subject, and no bare participle ("food served hot" is no clause)."""
+    return bool(_tense_tag(head)) and subject.i < head.i
+
+
+def _same_clause(token: Any, verb: Any) -> bool:
+    """Whether `token` belongs to `verb`'s own clause and not to one joined to it."""
+    while token.i != verb.i:
+        if token.dep_ in {"conj", "advcl", "ccomp", "parataxis", "relcl"} and token.pos_ in {"VERB", "AUX"}:
+            return False
+        if token.head.i == token.i:
+            return False
+        token = token.head
+    return True
+
+
+def _clauses(sentence: Any) -> Iterator[tuple[int, int, Any]]:
+    """(start, end, head) of every clause that has a subject of its own, without what is joined to it."""
+    doc = sentence.doc
+    for head in sentence:
+        if head.pos_ not in {"VERB", "AUX"} or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis", "advcl"}:
+            continue
+        if any(t.dep_ == "mark" and t.lower_ in {"if", "unless", "whether", "to"} for t in head.children):
+            continue
+        subject = next((t for t in head.children if t.dep_ in _SUBJECTS), None)
+        if subject is None:
+            continue
+        start = subject.left_edge.i
+        own = [t.i for t in head.subtree if t.i >= start and _same_clause(t, head)]
+        end = start
+        members = set(own)
+        while end in members or (end < sentence.end and doc[end].dep_ == "relcl" and end in members):
+            end += 1
+        while end > start and (doc[end - 1].is_punct or doc[end - 1].dep_ in {"cc", "mark"} or doc[end - 1].is_space):
+            end -= 1
+        if end > head.i:
+            yield start, end, head

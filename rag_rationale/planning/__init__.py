@@ -1,0 +1,6 @@
+"""Which sentences to write, and on which passages."""
+
+from rag_rationale.planning.planner import Planner
+from rag_rationale.planning.readings import Reader, Reading
+
+__all__ = ["Planner", "Reader", "Reading"]

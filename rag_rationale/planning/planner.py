@@ -1,0 +1,196 @@
+"""Plans sentences: which kinds, in which order, and for each the passages it may rest on, best first.
+
+"Attribute first, then generate" (Slobodkin et al. 2024): a plan fixes its passages before a word is written. The
+planner knows relevance, agreement and honesty; it does not know wording.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_rationale.planning.readings import Reader, Reading
+from rag_rationale.retrieval import Pool
+from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot
+
+CONNECTED = 0.90  # a match claims a connection: closer than this share of random passage pairs
+AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
+LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
+_LOOKED_AT = 24  # passages of each side that are read at most per plan
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """How the item's trusted reviews stand: the share of low ratings and whether they are most of them."""
+
+    low_share: float
+    rated: int
+
+    @property
+    def divided(self) -> bool:
+        return self.rated >= 3 and self.low_share >= 0.15
+
+    @property
+    def bad(self) -> bool:
+        return self.rated >= 3 and self.low_share >= 0.5
+
+
+class Planner:
+    """Plans for one request. `readings` come from `reader`; `snapshot` gives the background of cosines."""
+
+    def __init__(self, pool: Pool, reader: Reader, snapshot: Snapshot) -> None:
+        self._pool, self._reader = pool, reader
+        self._connected = snapshot.background(CONNECTED)
+        agreeing = snapshot.background(AGREEING)
+        self._agreement = _agreement(pool.reviews, agreeing)
+        specific = [e.specificity for e in (*pool.facts, *pool.reviews)]
+        self._usual = float(np.median(specific)) if specific else 1.0
+        self.mood = Mood(sum(r < LOW for r in pool.ratings) / max(len(pool.ratings), 1), len(pool.ratings))
+
+    def kinds(self, count: int) -> list[Kind]:
+        """The kinds of up to `count` sentences, in order. A drawback that reviewers name is never crowded out."""
+        first: Kind = "match" if self._pool.history else "merit"
+        if self.mood.bad:
+            return (["caveat", first, "caveat", "merit", "merit", "merit"])[:count]  # type: ignore[return-value]
+        order: list[Kind] = [first, "merit", "match" if self._pool.history else "merit", "merit", "merit", "merit"]
+        if self.mood.divided and count > 1:
+            return [*order[: count - 1], "caveat"]
+        return order[:count]
+
+    def propose(self, kind: Kind, said: Sequence[Plan]) -> Iterator[Plan]:
+        """Plans of a kind, best first, that repeat no passage and no aspect of what has been `said`."""
+        used = {e.id for plan in said for group in plan.evidence.values() for e in group}
+        vectors = [e.vector for plan in said for r in ("theirs", "facts") for e in plan.evidence.get(r, ())]
+        fresh = _Fresh(used, [v for v in vectors if v is not None], self._connected)
+        if kind == "match":
+            yield from self._matches(fresh)
+        elif kind == "caveat":
+            yield from self._shared(fresh, "negative", "caveat")
+            yield from self._singles(self._pool.reviews, "theirs", fresh, "negative", "caveat")
+        else:
+            if not any(len(plan.evidence.get("theirs", ())) > 1 for plan in said):
+                yield from self._shared(fresh, "positive", "merit")
+            yield from self._singles(self._pool.reviews, "theirs", fresh, "positive", "merit")
+            yield from self._singles(self._pool.facts, "facts", fresh, None, "merit")
+            if self._pool.query is not None:  # an answer need not be praise
+                yield from self._singles(self._pool.reviews, "theirs", fresh, "neutral", "merit")
+
+    def _matches(self, fresh: _Fresh) -> Iterator[Plan]:
+        """Pairs of something the user cares about and something the item offers, by closeness and worth."""
+        disliked = {e.title for e in self._pool.history if e.rating is not None and e.rating < LOW}
+        own = [
+            e
+            for e in self._pool.history
+            if e.id not in fresh.used and (e.event in {"review", "preference"} or e.title not in disliked)
+        ]
+        theirs = [e for e in (*self._pool.reviews, *self._pool.facts) if fresh.allows(e)]
+        if not own or not theirs:
+            return
+        close = np.stack([e.vector for e in own]) @ np.stack([e.vector for e in theirs]).T  # type: ignore[type-var]
+        worth = np.array([self._worth(e) for e in theirs])
+        standing = np.array([_standing(e) for e in own])
+        total = close + 0.5 * worth[None, :] + standing[:, None]
+        order = np.argsort(-total, axis=None, kind="stable")
+        tried = 0
+        for flat in order:
+            i, j = divmod(int(flat), len(theirs))
+            asked = own[i].event == "preference"
+            if close[i, j] < self._connected and not asked and self._pool.query is None:
+                continue
+            tried += 1
+            if tried > _LOOKED_AT * 3:
+                return
+            mine, other = self._reader.read(own[i]), self._reader.read(theirs[j])
+            role = "facts" if other.evidence.side == "item" else "theirs"
+            if not other.spans or (role == "theirs" and not _offers(other, "positive")):
+                continue
+            evidence: dict[str, tuple[Evidence, ...]] = {"own": (mine.evidence,), role: (other.evidence,)}
+            polarity: Polarity = "negative" if (mine.evidence.rating or 4) < LOW else "positive"
+            if mine.evidence.event not in {"review", "preference"} and (earlier := self._earlier(mine.evidence)):
+                yield Plan("match", {"earlier": (earlier,), **evidence}, polarity=polarity)
+            yield Plan("match", evidence, polarity=polarity)
+
+    def _earlier(self, own: Evidence) -> Evidence | None:
+        """Another event of the user, on the same theme as `own`, to be named before it."""
+        events = [e for e in self._pool.history if e.event not in {"review", "preference"} and e.id != own.id]
+        near = [e for e in events if e.title != own.title and float(e.vector @ own.vector) >= self._connected]  # type: ignore[operator]
+        return max(near, key=lambda e: float(e.vector @ own.vector), default=None)  # type: ignore[operator]
+
+    def _singles(
+        self, side: Sequence[Evidence], role: str, fresh: _Fresh, polarity: Polarity | None, kind: Kind
+    ) -> Iterator[Plan]:
+        ranked = sorted(
+            (e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True
+        )
+        for evidence in ranked[:_LOOKED_AT]:
+            if _offers(self._reader.read(evidence), polarity):
+                yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
+
+    def _shared(self, fresh: _Fresh, polarity: Polarity, kind: Kind) -> Iterator[Plan]:
+        """Aspects that two or more reviewers judge alike, each in a clause of their own about the same head word."""
+        ranked = sorted(
+            (e for e in self._pool.reviews if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True
+        )
+        by_head: dict[str, list[Evidence]] = {}
+        for evidence in ranked[:_LOOKED_AT]:
+            heads = {s.head for s in self._reader.read(evidence).of("clause", polarity) if s.head}
+            for head in heads:
+                if head in evidence.passage.text.lower():
+                    by_head.setdefault(head, []).append(evidence)
+        for head, group in sorted(by_head.items(), key=lambda pair: -len(pair[1])):
+            distinct = list({e.passage.user_id or e.passage.source_id: e for e in reversed(group)}.values())[::-1]
+            if len(distinct) >= 2:
+                yield Plan(kind, {"theirs": tuple(distinct[:2])}, aspect=head, polarity=polarity)
+
+    def _worth(self, evidence: Evidence) -> float:
+        """Relevance to the user or query, with agreement among reviewers and specificity."""
+        agreement = math.log1p(self._agreement.get(evidence.id, 0)) * 0.06
+        specific = min(evidence.specificity / self._usual - 1.0, 0.5) * 0.2
+        return evidence.score + agreement + specific
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """What has not been said: other passages, about other things."""
+
+    used: set[str]
+    vectors: list[np.ndarray]  # type: ignore[type-arg]
+    alike: float
+
+    def allows(self, evidence: Evidence) -> bool:
+        near = max((float(evidence.vector @ v) for v in self.vectors), default=-1.0)  # type: ignore[operator]
+        return evidence.id not in self.used and near < max(self.alike * 2, 0.5)
+
+
+def _offers(reading: Reading, polarity: Polarity | None) -> bool:
+    return any(s.shape != "np" or polarity is not None for s in reading.spans if polarity in (None, s.polarity))
+
+
+def _leans(evidence: Evidence, polarity: Polarity | None) -> bool:
+    if polarity in (None, "neutral") or evidence.rating is None:
+        return True
+    return evidence.rating > LOW if polarity == "positive" else evidence.rating < HIGH
+
+
+def _standing(evidence: Evidence) -> float:
+    """How much of the user's liking speaks from a piece of history: her own words and high ratings first."""
+    if evidence.event == "preference":
+        return 0.6
+    words = 0.1 if evidence.event == "review" else 0.0
+    rating = 4.0 if evidence.rating is None else evidence.rating
+    return words + 0.08 * (rating - 4.0)
+
+
+def _agreement(reviews: Sequence[Evidence], alike: float) -> dict[str, int]:
+    """Per passage, how many other reviewers have a passage that says much the same."""
+    if not reviews:
+        return {}
+    stacked = np.stack([e.vector for e in reviews])  # type: ignore[type-var]
+    authors = np.array([e.passage.user_id or e.passage.source_id for e in reviews])
+    near = stacked @ stacked.T >= alike
+    return {
+        e.id: len(set(authors[near[i]].tolist()) - {authors[i]}) for i, e in enumerate(reviews)
+    }

@@ -1,0 +1,70 @@
+"""What a passage offers to be said: its spans, read once, without those that must not be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag_rationale.types import Analyser, Evidence, Polarity, Shape, Span
+
+_FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A piece of evidence with the spans that may fill slots, in text order."""
+
+    evidence: Evidence
+    spans: tuple[Span, ...]
+
+    def of(self, shape: Shape, polarity: Polarity | None = None) -> list[Span]:
+        """Spans of a shape, of this polarity where one is asked for."""
+        return [s for s in self.spans if s.shape == shape and polarity in (None, s.polarity)]
+
+
+class Reader:
+    """Reads evidence through the analyser of the reply's language.
+
+    `known_names` are words of the item's own text: naming its director gives nobody away, naming its waiter does.
+    `forbidden` are words that a template never lets through, quotations included.
+    """
+
+    def __init__(self, analyser: Analyser, *, known_names: str, forbidden: Sequence[str], limits: Callable[[Shape], int]):
+        self._analyser, self._known, self._limits = analyser, known_names.lower(), limits
+        self._forbidden = [phrase.lower() for phrase in forbidden]
+        self._cache: dict[str, Reading] = {}
+
+    def read(self, evidence: Evidence) -> Reading:
+        """The evidence's reading; no spans where its language is not the reply's or it may not be shown."""
+        if evidence.id not in self._cache:
+            self._cache[evidence.id] = Reading(evidence, tuple(self._spans(evidence)))
+        return self._cache[evidence.id]
+
+    def _spans(self, evidence: Evidence) -> list[Span]:
+        passage = evidence.passage
+        if passage.lang != self._analyser.language or any(word in passage.text.lower() for word in self._forbidden):
+            return []
+        if evidence.event == "preference":
+            whole = Span(passage.text, 0, len(passage.text), "quote", "", polarity="positive")
+            return [whole] if len(passage.text) <= self._limits("quote") else []
+        if evidence.side == "review" and self._names_someone(passage.text):
+            return []
+        return [
+            span
+            for span in self._analyser.spans(passage.text)
+            if len(span.text) <= self._limits(span.shape) and self._says_so(span, evidence)
+        ]
+
+    def _names_someone(self, text: str) -> bool:
+        return any(name.lower() not in self._known for name in self._analyser.people(text))
+
+    def _says_so(self, span: Span, evidence: Evidence) -> bool:
+        """A polarity that the rating does not contradict, of something that was so."""
+        if span.polarity == "neutral" or evidence.side == "item":
+            return span.shape in {"quote", "np", "identity"} or not self._analyser.irrealis(span.text)
+        if evidence.rating is not None:
+            towards = evidence.rating if span.polarity == "positive" else 6 - evidence.rating
+            if towards < _FAINT:
+                return False
+        around = evidence.passage.text[max(span.start - 40, 0) : span.end + 25]
+        return not self._analyser.irrealis(around)

@@ -1,0 +1,6 @@
+"""The explainer: from a request to a rationale that proves itself."""
+
+from rag_rationale.service.explainer import Explainer, Step
+from rag_rationale.service.opening import open_explainer
+
+__all__ = ["Explainer", "Step", "open_explainer"]

@@ -1,0 +1,76 @@
+"""Opens what the settings name: embedder, writer, analysers, and the explainer over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rag_rationale.config import Settings, load_settings
+from rag_rationale.embedding import HashedEmbedder
+from rag_rationale.errors import SettingsError
+from rag_rationale.generation import open_engine
+from rag_rationale.language.chinese import Chinese
+from rag_rationale.language.english import English
+from rag_rationale.models import resolve
+from rag_rationale.service.explainer import Explainer
+from rag_rationale.types import Analyser, Embedder, Engine, Language
+
+SYNTAX = "en-core-web-sm"
+
+
+def open_explainer(
+    settings: Settings | None = None, *, embedder: Embedder | None = None, engine: Engine | None = None
+) -> Explainer:
+    """An explainer for the settings (default: from the environment). `embedder` and `engine` stand in for the models
+    that the settings name. Raises ModelMissingError with the command to run where a model is not prepared.
+    """
+    settings = settings or load_settings()
+    return Explainer(
+        settings=settings,
+        embedder=embedder or open_embedder(settings),
+        engine=engine or open_writer(settings),
+        analysers=open_analysers(settings),
+    )
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The embedder that `settings.embedder` names; "hashed" needs no model and knows only words."""
+    if settings.embedder == "hashed":
+        return HashedEmbedder()
+    model = resolve(settings.embedder, "embedder", folder=settings.models)
+    if model.kind == "provider":
+        raise _elsewhere("embedder", settings.embedder)
+    from rag_rationale.embedding import SentenceTransformerEmbedder
+
+    prefixes = model.known.prefixes if model.known else {}
+    return SentenceTransformerEmbedder(
+        model.path or model.spec,
+        name=model.known.name if model.known else None,
+        query_prefix=prefixes.get("query", ""),
+        passage_prefix=prefixes.get("passage", ""),
+        threads=settings.threads,
+    )
+
+
+def open_writer(settings: Settings) -> Engine:
+    """The engine that `settings.llm` names."""
+    model = resolve(settings.llm, "writer", folder=settings.models)
+    if model.kind == "provider":
+        raise _elsewhere("llm", settings.llm)
+    source: Path | str = model.path if model.path else "scripted"
+    name = model.known.name if model.known else None
+    return open_engine(source, name=name, threads=settings.threads, context=settings.context)
+
+
+def open_analysers(settings: Settings) -> Mapping[Language, Analyser]:
+    """One analyser per language."""
+    syntax = resolve(SYNTAX, "syntax", folder=settings.models)
+    assert syntax.path is not None
+    return {"en": English(syntax.path), "zh": Chinese()}
+
+
+def _elsewhere(setting: str, spec: str) -> SettingsError:
+    return SettingsError(
+        f"`{setting}` is {spec!r}, a model behind LangChain.",
+        remedy="Open it with `rag_rationale.connect.open_explainer`, or through the command line, which does.",
+    )

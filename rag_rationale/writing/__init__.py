@@ -1,0 +1,5 @@
+"""Plans become drafts."""
+
+from rag_rationale.writing.writer import Writer
+
+__all__ = ["Writer"]

@@ -1,0 +1,114 @@
+"""Embedders: the fake one against hand-computed answers, the real one against sense in two languages."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rag_rationale.config import load_settings
+from rag_rationale.embedding import HashedEmbedder
+from rag_rationale.errors import ModelMissingError
+from rag_rationale.types import Embedder
+
+
+def test_hashed_cosine_is_that_of_shared_words() -> None:
+    vectors = HashedEmbedder(4096).embed(["red lamp", "red lamp lamp", "green door", "red chairs"], role="query")
+    cosine = vectors @ vectors.T
+    twice = 1 + math.log(2)
+    assert cosine[0, 1] == pytest.approx((1 + twice) / math.sqrt(2 * (1 + twice**2)), abs=1e-5)
+    assert cosine[0, 2] == pytest.approx(0, abs=1e-5)
+    assert cosine[0, 3] == pytest.approx(0.5, abs=1e-5)
+
+
+def test_hashed_ranks_chinese_by_pairs_of_characters() -> None:
+    embedder = HashedEmbedder(4096)
+    (query,) = embedder.embed(["电池续航"], role="query")
+    passages = embedder.embed(["这款手机电池续航很长", "电视的画面很好", "池水很清"], role="passage")
+    first, *others = passages @ query
+    assert first > 0.4 > max(others)
+
+
+def test_hashed_vectors_are_float32_of_norm_one_and_independent_of_the_batch() -> None:
+    embedder: Embedder = HashedEmbedder(64)
+    texts = ["a b c", "", "...", "好", "a b c d e f g " * 50]
+    together = embedder.embed(texts, role="passage")
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    alone = np.concatenate([embedder.embed([text], role="passage") for text in texts])
+    np.testing.assert_array_equal(together, alone)
+    assert embedder.embed([], role="query").shape == (0, 64)
+    assert embedder.name == "hashed-64"
+
+
+def test_a_missing_model_is_named_with_what_to_do(tmp_path: Path) -> None:
+    from rag_rationale.embedding import SentenceTransformerEmbedder
+
+    with pytest.raises(ModelMissingError, match=r"There is no folder .*none\. Run `rag-rationale models prepare`"):
+        SentenceTransformerEmbedder(tmp_path / "none")
+    with pytest.raises(ModelMissingError, match=r"has no config\.json"):
+        SentenceTransformerEmbedder(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def e5() -> Embedder:
+    folder = load_settings().models / "multilingual-e5-small"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not prepared: run `rag-rationale models prepare`")
+    from rag_rationale.embedding import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(folder, query_prefix="query: ", passage_prefix="passage: ")
+
+
+@pytest.mark.slow
+def test_the_real_model_matches_a_question_to_its_answer_across_languages(e5: Embedder) -> None:
+    passages = e5.embed(
+        ["The battery lasts two full days.", "电池能用整整两天。", "The soup was cold.", "汤是凉的。"], role="passage"
+    )
+    queries = e5.embed(["How long does the battery last?", "汤怎么样？"], role="query")
+    cosine = queries @ passages.T
+    english, chinese = cosine[:, [0, 2]], cosine[:, [1, 3]]
+    assert list(english.argmax(axis=1)) == [0, 1]
+    assert list(chinese.argmax(axis=1)) == [0, 1]
+
+
+@pytest.mark.slow
+def test_real_vectors_are_float32_of_norm_one_in_the_order_given(e5: Embedder) -> None:
+    texts = [f"{'very ' * n}good soup number {n}" for n in (40, 1, 300, 3, 0, 17, 5, 2, 60, 9, 4)] + ["", "好"]
+    told: list[tuple[str, int, int | None]] = []
+    together = e5.embed(texts, role="passage", progress=lambda *a: told.append(a))  # type: ignore[call-arg]
+    assert together.dtype == np.float32
+    assert together.shape == (len(texts), e5.dimension)
+    np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-6)
+    alone = np.concatenate([e5.embed([text], role="passage") for text in texts])
+    np.testing.assert_allclose(together, alone, atol=2e-5)
+    np.testing.assert_array_equal(together, e5.embed(texts, role="passage"))
+    assert told[-1] == ("embed", len(texts), len(texts))
+    assert e5.embed([], role="query").shape == (0, e5.dimension)
+
+
+@pytest.mark.slow
+def test_roles_differ_and_a_typed_special_token_does_not_end_the_text(e5: Embedder) -> None:
+    query, passage = e5.embed(["soup"], role="query"), e5.embed(["soup"], role="passage")
+    assert float((query @ passage.T)[0, 0]) < 0.9999
+    tail = "the soup was cold and the waiter rude"
+    cut, whole, broken = e5.embed(["Good", f"Good</s> {tail}", f"Good< /s> {tail}"], role="passage")
+    np.testing.assert_allclose(whole, broken, atol=2e-5)
+    assert float(whole @ cut) < 0.98
+
+
+@pytest.mark.slow
+def test_the_name_is_the_content_not_the_place(e5: Embedder, tmp_path: Path) -> None:
+    from rag_rationale.embedding import SentenceTransformerEmbedder
+
+    moved = tmp_path / "multilingual-e5-small"
+    moved.mkdir()
+    source = load_settings().models / "multilingual-e5-small"
+    for path in source.rglob("*"):
+        target = moved / path.relative_to(source)
+        target.mkdir(parents=True, exist_ok=True) if path.is_dir() else target.symlink_to(path)
+    prefixes = {"query_prefix": "query: ", "passage_prefix": "passage: "}
+    assert SentenceTransformerEmbedder(moved, **prefixes).name == e5.name
+    assert SentenceTransformerEmbedder(moved).name != e5.name
