@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-_ASPECTS = ("battery", "soup", "garden", "saddle", "violin", "harbour", "pillow", "compass", "lantern", "glacier")
-_ASPECTS_ZH = ("续航", "浓汤", "花园", "马鞍", "提琴", "海港", "枕头", "罗盘", "灯笼", "冰川")
+ASPECTS = ("battery", "soup", "garden", "saddle", "violin", "harbour", "pillow", "compass", "lantern", "glacier")
+ASPECTS_ZH = ("续航", "浓汤", "花园", "马鞍", "提琴", "海港", "枕头", "罗盘", "灯笼", "冰川")
 
 
 def items() -> list[dict[str, object]]:
     """Ten items, each about one thing, half of them in Chinese."""
     rows: list[dict[str, object]] = []
-    for n, (en, zh) in enumerate(zip(_ASPECTS, _ASPECTS_ZH, strict=True)):
+    for n, (en, zh) in enumerate(zip(ASPECTS, ASPECTS_ZH, strict=True)):
         if n % 2:
             row = {"item_id": f"i{n}", "title": f"{zh}之选", "description": f"这件商品最出色的地方就是它的{zh}。"}
         else:
@@ -25,8 +25,8 @@ def items() -> list[dict[str, object]]:
 def reviews() -> list[dict[str, object]]:
     """Three reviews an item by users u0 to u9; the third says something of the next item's aspect."""
     rows: list[dict[str, object]] = []
-    for n, (en, zh) in enumerate(zip(_ASPECTS, _ASPECTS_ZH, strict=True)):
-        other, other_zh = _ASPECTS[(n + 1) % 10], _ASPECTS_ZH[(n + 1) % 10]
+    for n, (en, zh) in enumerate(zip(ASPECTS, ASPECTS_ZH, strict=True)):
+        other, other_zh = ASPECTS[(n + 1) % 10], ASPECTS_ZH[(n + 1) % 10]
         texts = (
             [f"我很喜欢这里的{zh}，真的非常好。", f"它的{zh}让我有一点失望。", f"可惜没有人说过{other_zh}的事情。"]
             if n % 2

@@ -87,18 +87,26 @@ def test_a_long_sentence_is_cut_at_its_last_comma_else_at_a_space() -> None:
     assert [len(piece) for piece in _split("好" * 400, "zh")] == [150, 150, 100]
 
 
+def test_a_cut_never_parts_a_character_from_its_marks() -> None:
+    pieces = _split("a" + "👍🏽" * 400, "en")
+    assert len(pieces) > 1
+    assert all(piece[0] in "a👍" for piece in pieces)
+
+
 @pytest.mark.parametrize(
     "pattern", ["a.b.", "a. ", "...", "字 ", "x", "😍", "(?) ", "很好看的电影 ", "e.g. ", "好。", '"']
 )
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_splitting_takes_time_in_proportion_to_the_text(pattern: str, lang: Language) -> None:
     def seconds(characters: int) -> float:
-        text = pattern * (characters // len(pattern))
-        begun = time.process_time()
-        split_sentences(text, lang)
-        return time.process_time() - begun
+        text, best = pattern * (characters // len(pattern)), 9.0
+        for _ in range(3):
+            begun = time.process_time()
+            split_sentences(text, lang)
+            best = min(best, time.process_time() - begun)
+        return best
 
-    assert seconds(80_000) < 16 * seconds(20_000) + 0.2  # quadratic work would take 16 times as long, on top of 0.2 s
+    assert seconds(80_000) < 8 * seconds(20_000) + 0.1  # quadratic work would take 16 times as long
 
 
 @pytest.mark.parametrize(

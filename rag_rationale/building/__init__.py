@@ -1,6 +1,6 @@
 """Builds an index from catalogue files, offline, without stopping the service that reads it."""
 
-from rag_rationale.building.build import build
+from rag_rationale.building.pipeline import build
 from rag_rationale.building.report import BuildReport
 
 __all__ = ["BuildReport", "build"]

@@ -22,7 +22,7 @@ _TLD = (  # an open end would make an address of "friendly@sandip.music was good
     "ae|ar|at|au|be|br|ca|ch|cl|cn|cz|de|dk|ee|es|eu|fi|fr|gr|hk|hu|id|ie|il|in|ir|is|it|jp|ke|kr|lk|lt|lv|mo|mx|my|"
     "ng|nl|no|np|nz|pe|ph|pk|pl|pt|ro|rs|ru|sa|se|sg|si|sk|th|tr|tw|ua|uk|us|vn|za"
 )
-_EMAIL = rf"[A-Za-z0-9._%+-]+{_AT}(?:[A-Za-z0-9-]+{_DOT})+(?:{_TLD})(?![\w-])"
+_EMAIL = rf"[A-Za-z0-9._%+-]+{_AT}(?:[A-Za-z0-9-]+{_DOT})+(?:{_TLD})(?![A-Za-z0-9_-])"
 _EDGE, _END = r"(?<![A-Za-z0-9_.#/-])", r"(?![A-Za-z0-9_/-]|[.,]\d)"
 _PHONES = (
     r"(?:\+|00)[1-9](?:[ .()-]{0,2}\d){7,14}",  # with a country code

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_rationale.errors import BackendError
-from rag_rationale.generation.native import EVEN_ROWS, Logits, Native, Row
+from rag_rationale.generation.batching import EVEN_ROWS, Row, cut, group, with_outputs
+from rag_rationale.generation.native import Logits, Native
 from rag_rationale.generation.prefixes import Prefixes
 from rag_rationale.generation.text import Assembler
 from rag_rationale.generation.trie import Node, assign_sequences, build_trie, common_length
@@ -25,7 +26,7 @@ _BLOCK = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
-class Continuations:
+class _Continuations:
     """Tokens of a prefix followed by each of several texts, cut at the last boundary that all of them share."""
 
     head: list[int]
@@ -45,7 +46,9 @@ class Decoder:
         self._prefixes = Prefixes(range(1, 1 + residents), budget=native.context // 2)
         self._branches = range(1 + residents, sequences - 1)
         self._padding = sequences - 1
+        self._limit = native.context - EVEN_ROWS[0]
         self._work: list[int] = []
+        self._full = False
         self._scratch = np.empty(_BLOCK, np.float32)
         self.evaluated = 0
 
@@ -61,7 +64,7 @@ class Decoder:
         room = self._room(texts.head, max(map(len, texts.tails)))
         scores: list[Score] = [Score(0.0, 0)] * len(texts.tails)
         with self._recovering():
-            for chunk in _chunks(texts.tails, width=len(self._branches), room=room):
+            for chunk in group(texts.tails, width=len(self._branches), room=room):
                 root = build_trie([texts.tails[i] for i in chunk])
                 for place, logprob in self._score_trie(texts.head, root):
                     scores[chunk[place]] = Score(logprob, len(texts.tails[chunk[place]]))
@@ -80,7 +83,7 @@ class Decoder:
         random = np.random.default_rng(request.seed)
         logprob = 0.0
         with self._recovering():
-            logits = self._evaluate_head(texts.head)
+            logits = self._evaluate(texts.head, more=budget)
             self._keep_shared(texts)
             for step in range(budget):
                 token = _pick(logits, request.temperature, random)
@@ -100,36 +103,33 @@ class Decoder:
             yield TokenEvent(assembler.flush(), logprob, "length")
 
     def _choose(self, request: GenerateRequest) -> Iterator[TokenEvent]:
-        """Greedy over the trie of choices; the event's `logprob` is of the choice among those allowed."""
+        """Greedy over the trie of choices; the event's `logprob` is of the choice among those allowed.
+
+        A choice that begins another one ends there if a stop string or the end of text is likelier than going on.
+        """
         texts = self._tokenise(request.prefix, request.choices, request.shared)
         self._room(texts.head, max(map(len, texts.tails)))
         ending = [*self._native.enders, *(self._first_token(stop) for stop in request.stop if stop)]
         random = np.random.default_rng(request.seed)
-        node, pending, position, logprob = build_trie(texts.tails), list[int](), len(texts.head), 0.0
+        node, logprob = build_trie(texts.tails), 0.0
         with self._recovering():
             while node.children:
-                options = list(node.children)
+                options = list(node.children.values())
+                place = 0
                 if node.ends or len(options) > 1:
-                    if node.parent is None:
-                        logits = self._evaluate_head(texts.head)
-                        self._keep_shared(texts)
-                    else:
-                        rows = [Row(t, position + i, (_WORK,), i + 1 == len(pending)) for i, t in enumerate(pending)]
-                        logits, position, pending = self._decode(rows), position + len(pending), []
-                    weights = logits[options]
+                    logits = self._evaluate([*texts.head, *(step.token for step in node.path())])
+                    self._keep_shared(texts)
+                    weights = logits[[option.token for option in options]]
                     if node.ends:
                         weights = np.append(weights, logits[ending].max())
                     place = _pick(weights, request.temperature, random)
                     logprob += float(weights[place]) - self._log_normaliser(weights)
                     if place == len(options):
                         break
-                else:
-                    place = 0
-                node = node.children[options[place]]
-                pending.append(node.token)
+                node = options[place]
         yield TokenEvent(request.choices[node.ends[0]], logprob, "choice")
 
-    def _tokenise(self, prefix: str, texts: Sequence[str], shared: int) -> Continuations:
+    def _tokenise(self, prefix: str, texts: Sequence[str], shared: int) -> _Continuations:
         bare = prefix.rstrip(" ")
         stem = self._native.tokenise(bare)
         whole = [self._native.tokenise(prefix + text) for text in texts]
@@ -137,30 +137,29 @@ class Decoder:
         head = stem[:boundary]
         kept = common_length(self._native.tokenise(prefix[:shared]), head) if shared > 0 else 0
         if not head:  # a vocabulary without an opening token, and nothing before the text
-            return Continuations([self._native.opener], whole, 0)
-        return Continuations(head, [tokens[boundary:] for tokens in whole], kept)
+            return _Continuations([self._native.opener], whole, 0)
+        return _Continuations(head, [tokens[boundary:] for tokens in whole], kept)
 
     def _first_token(self, text: str) -> int:
-        """The token a text begins with after other text."""
-        stem = self._native.tokenise("a")
-        return self._native.tokenise("a" + text)[len(stem) :][0]
+        return self._native.tokenise(text)[len(self._native.tokenise("")) :][0]
 
     def _room(self, head: Sequence[int], needed: int) -> int:
-        """Cells left beside the head, after making place for `needed`. Raises BackendError where it cannot fit."""
-        limit = self._native.context - EVEN_ROWS[0]
-        if len(head) + needed > limit:
+        """Cells left beside the head, at least `needed`. Raises BackendError where there are fewer."""
+        if len(head) + needed > self._limit:
             raise BackendError(
-                f"The prompt has {len(head)} tokens and its longest continuation {needed}; the context holds {limit}.",
+                f"The prompt has {len(head)} tokens and its continuation {needed}; the context holds {self._limit}.",
                 remedy="Shorten the evidence in the prompt, or raise the setting `context`.",
             )
-        return limit - len(head)
+        return self._limit - len(head)
 
-    def _make_room(self, cells: int) -> None:
-        for sequence in self._prefixes.shrink(max(self._native.context - cells - EVEN_ROWS[0], 0)):
-            self._native.truncate(sequence)
+    def _reuse(self, head: Sequence[int], cells: int) -> int:
+        """Let the work sequence hold as much of the head as any sequence has, short of its last token; how much.
 
-    def _reuse(self, head: Sequence[int]) -> int:
-        """Let the work sequence hold as much of the head as any sequence has, short of its last token; how much."""
+        `cells` is what the request will fill. What is freed here lies above what is kept, so that cells stay in the
+        order of positions.
+        """
+        if self._full or self._prefixes.tokens + cells > self._limit:
+            self._forget()
         most = len(head) - 1
         length = min(common_length(self._work, head), most)
         sequence, resident = self._prefixes.longest(head)
@@ -173,21 +172,20 @@ class Decoder:
         self._work = list(head[:length])
         return length
 
-    def _evaluate_head(self, head: list[int]) -> Logits:
-        """Logits after the head, of which no more is evaluated than is new."""
-        held = self._reuse(head)
-        self._make_room(len(head) + 1)
-        rows = [Row(head[i], i, (_WORK,), i + 1 == len(head)) for i in range(held, len(head))]
-        logits = self._decode(rows)
-        self._work = head
-        return logits
+    def _evaluate(self, tokens: list[int], *, more: int = 0) -> Logits:
+        """Logits after these tokens, of which no more is evaluated than is new; `more` will follow."""
+        held = self._reuse(tokens, len(tokens) + more)
+        last = len(tokens) - 1
+        kept: list[Logits] = []
+        self._decode([Row(tokens[i], i, (_WORK,), i == last) for i in range(held, len(tokens))], kept.append)
+        self._work = tokens
+        return kept[0]
 
     def _score_trie(self, head: list[int], root: Node) -> Iterator[tuple[int, float]]:
         """(candidate, log-probability) of every candidate in the trie; new head tokens ride in the same batch."""
-        held = self._reuse(head)
         owned = assign_sequences(root, self._branches)
         inner = [node for node in root.walk() if node in owned]
-        self._make_room(len(head) + len(inner))
+        held = self._reuse(head, len(head) + len(inner))
         for sequence in owned[root]:
             self._native.copy(_WORK, sequence, held)
         everyone = (_WORK, *owned[root])
@@ -204,39 +202,53 @@ class Decoder:
                 totals[child] = totals[node] + float(logits[child.token]) - normaliser
                 found.extend((place, totals[child]) for place in child.ends)
 
-        self._decode_all(rows, read)
+        self._decode(rows, read, outputs=EVEN_ROWS[0])
         for sequence in owned[root]:
             self._native.truncate(sequence)
         self._work = head
         yield from found
 
-    def _keep_shared(self, texts: Continuations) -> None:
-        sequence, dropped = self._prefixes.admit(texts.head[: texts.shared])
-        for old in dropped:
-            self._native.truncate(old)
-        if sequence is not None:
-            self._native.copy(_WORK, sequence, texts.shared)
+    def _keep_shared(self, texts: _Continuations) -> None:
+        """Hold the shared part of the head, which the work sequence has, for later requests."""
+        shared = texts.head[: texts.shared]
+        if self._prefixes.lacks(shared):
+            sequence = self._prefixes.admit(shared)
+            if sequence is None:
+                self._full = True
+            else:
+                self._native.copy(_WORK, sequence, len(shared))
 
-    def _decode(self, rows: Sequence[Row]) -> Logits:
-        """The logits of the last row, the only one that asks for them."""
-        kept: list[Logits] = []
-        self._decode_all(rows, kept.append)
-        return kept[0]
+    def _forget(self) -> None:
+        self._native.clear()
+        self._prefixes.clear()
+        self._work, self._full = [], False
 
     def _step(self, row: Row) -> Logits:
-        """The logits of one row alone: half the time of an even decode, but rounded by other kernels."""
+        """The logits of one row: half the time of an even decode. One row of padding, as a lone one attends otherwise
+        once the context is half full."""
+        logits = self._native.decode([row, *self._pad(1)])[0]
+        self._native.truncate(self._padding)
         self.evaluated += 1
-        return self._native.decode([row])[0]
+        return logits
 
-    def _decode_all(self, rows: Sequence[Row], read: Callable[[Logits], None]) -> None:
-        """Evaluate rows so that they round the same way in any company; hand over each row's logits while valid."""
-        padding = [Row(self._native.opener, i, (self._padding,)) for i in range(EVEN_ROWS[0] - len(rows))]
-        for piece in _pieces([*padding, *rows], most=EVEN_ROWS[-1]):
-            for logits in self._native.decode(piece):
-                read(logits)
+    def _decode(self, rows: Sequence[Row], read: Callable[[Logits], None], *, outputs: int = 1) -> None:
+        """Evaluate rows so that they round the same way in any company; hand over each row's logits while valid.
+
+        Rows with logits go on through layers of their own, so a decode has none or at least `outputs` of them.
+        """
+        padding = self._pad(EVEN_ROWS[0] - len(rows))
+        for piece in cut([*rows, *padding], most=EVEN_ROWS[-1]):
+            asked = with_outputs(piece, outputs)
+            wanted = (row.logits for row, one in zip(piece, asked, strict=True) if one.logits)
+            for logits, want in zip(self._native.decode(asked), wanted, strict=True):
+                if want:
+                    read(logits)
         self.evaluated += len(rows)
-        if padding:
+        if padding:  # behind the others, so that what it frees lies above them
             self._native.truncate(self._padding)
+
+    def _pad(self, count: int) -> list[Row]:
+        return [Row(self._native.opener, i, (self._padding,)) for i in range(count)]
 
     def _log_normaliser(self, logits: NDArray[np.float32]) -> float:
         """log(sum(exp(logits))), block by block so that it stays in the processor's cache."""
@@ -254,9 +266,7 @@ class Decoder:
         try:
             yield
         except Exception:
-            self._native.clear()
-            self._prefixes.clear()
-            self._work = []
+            self._forget()
             raise
 
 
@@ -267,23 +277,3 @@ def _pick(weights: NDArray[np.float32], temperature: float, random: np.random.Ge
     scaled = weights.astype(np.float64) / temperature
     cumulative = np.cumsum(np.exp(scaled - scaled.max()))
     return int(np.searchsorted(cumulative, random.random() * cumulative[-1], side="right"))
-
-
-def _chunks(tails: Sequence[Sequence[int]], *, width: int, room: int) -> Iterator[list[int]]:
-    """Candidates in groups of at most `width` whose tokens fit `room`, those that begin alike together."""
-    chunk: list[int] = []
-    used = 0
-    for i in sorted(range(len(tails)), key=lambda i: tuple(tails[i])):
-        if chunk and (len(chunk) == width or used + len(tails[i]) > room):
-            yield chunk
-            chunk, used = [], 0
-        chunk.append(i)
-        used += len(tails[i])
-    yield chunk
-
-
-def _pieces(rows: Sequence[Row], *, most: int) -> Iterator[Sequence[Row]]:
-    """Rows in as few runs of at most `most` as can be, all about equally long."""
-    count = -(-len(rows) // most)
-    for i in range(count):
-        yield rows[len(rows) * i // count : len(rows) * (i + 1) // count]

@@ -17,8 +17,8 @@ from rag_rationale.generation.decoding import Decoder
 from rag_rationale.generation.native import Native
 from rag_rationale.types import Capability, GenerateRequest, Score, ScoreRequest, TokenEvent
 
-_SEQUENCES = 32
-_RESIDENTS = 8
+_SEQUENCES = 48
+_RESIDENTS = 15
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class LlamaEngine:
             job.dropped = True
 
     def close(self) -> None:
-        """Finish the request at work, fail those that wait, free the model. Calling twice is harmless."""
+        """Answer what was asked so far, then free the model. Calling twice is harmless."""
         with self._lock:
             if self._closed:
                 return

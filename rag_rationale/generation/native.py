@@ -10,7 +10,6 @@ import ctypes
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,10 @@ from llama_cpp import llama_cpp as C  # noqa: N812 - the C API, named as the bin
 from numpy.typing import NDArray
 
 from rag_rationale.errors import BackendError, ModelMissingError
+from rag_rationale.generation.batching import EVEN_ROWS, Row
 
 Logits = NDArray[np.float32]
 """float32, shape (vocabulary,): a view into native memory that the next decode overwrites."""
-
-EVEN_ROWS = range(8, 64)
-"""How many rows a decode may have for its results to be the same to the bit, whatever else is in the batch and wherever
-its cells lie. Fewer rows take other kernels, more take another attention, and weights repacked at loading round in
-groups of four; then log-probabilities move by up to 0.5 a token, as activations are quantised anew in each layer."""
 
 LOG = logging.getLogger("rag_rationale.llama")
 _WARNING, _ERROR = 2, 3
@@ -39,16 +34,6 @@ def _on_log(level: int, text: bytes, _: object) -> None:
     if level in (_WARNING, _ERROR) and line:
         _complaints.append(line)
     LOG.debug("%s", line)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One token to evaluate at `position` of every sequence in `sequences`; `logits` asks for what follows it."""
-
-    token: int
-    position: int
-    sequences: tuple[int, ...]
-    logits: bool = False
 
 
 class Native:

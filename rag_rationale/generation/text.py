@@ -9,9 +9,9 @@ from collections.abc import Sequence
 class Assembler:
     """Feed it the bytes of one token after another; it returns the text that is certain.
 
-    `stop` strings end the text: what follows one is dropped, the string itself too, also when it spans tokens; where
-    several match, the one that begins first wins. `skip` holds spaces that the prompt has already: as many are dropped
-    from the front.
+    `stop` strings end the text: what follows one is dropped, the string itself too, also when it spans tokens. Of
+    several the one complete first wins, then the longest, however the text is cut into tokens. `skip` holds spaces that
+    the prompt has already: as many are dropped from the front.
     """
 
     def __init__(self, stop: Sequence[str] = (), *, skip: str = "") -> None:
@@ -32,10 +32,10 @@ class Assembler:
                 break
             text, self._skip = text[1:], self._skip - 1
         self._pending += text
-        hits = [at for at in (self._pending.find(s) for s in self._stops) if at >= 0]
+        hits = [(at + len(s), at) for s in self._stops if (at := self._pending.find(s)) >= 0]
         if hits:
             self.stopped = True
-            return self._release(min(hits), keep=False)
+            return self._release(min(hits)[1], keep=False)
         return self._release(len(self._pending) - self._undecided(), keep=True)
 
     def flush(self) -> str:

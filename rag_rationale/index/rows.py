@@ -153,10 +153,6 @@ class Rows:
                 found.add(row + int(self.item_offsets[number]))
         return found
 
-    def close(self) -> None:
-        for segment in self.segments:
-            segment.close()
-
     def _bury(self, tombstone: Tombstone) -> None:
         number = self._number.get(tombstone.segment)
         if number is None:

@@ -5,7 +5,8 @@ Ids are positions in what is searched; what they mean is the caller's. Every id 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,9 @@ def search_rows(queries: Vectors, rows: Vectors, *, k: int) -> Hits:
     k = min(k, len(rows))
     if k < 1 or not len(queries):
         return [[] for _ in range(len(queries))]
-    scores, positions = faiss.knn(
-        np.ascontiguousarray(queries, np.float32),
-        np.ascontiguousarray(rows, np.float32),
-        k,
-        metric=faiss.METRIC_INNER_PRODUCT,
-    )
+    left, right = np.ascontiguousarray(queries, np.float32), np.ascontiguousarray(rows, np.float32)
+    with _one_thread():
+        scores, positions = faiss.knn(left, right, k, metric=faiss.METRIC_INNER_PRODUCT)
     return _hits(scores, positions, allowed=np.ones(len(rows), bool))
 
 
@@ -73,8 +71,23 @@ class FlatFile:
         if k < 1 or not len(queries):
             return [[] for _ in range(len(queries))]
         parameters = None if allowed is None else _only(allowed)
-        scores, positions = self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)
+        with _one_thread():
+            scores, positions = self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)
         return _hits(scores, positions, allowed=mask)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep FAISS to the calling thread.
+
+    Beside one busy process, a search of 0.13 ms took 11.7 ms on two threads that spin; alone, two gain a third at best.
+    """
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 def _check_header(path: Path, *, dimension: int, count: int) -> None:

@@ -152,6 +152,16 @@ class Segment:
         """How many passages it holds."""
         return int(self.vectors.shape[0])
 
+    def check(self, dimension: int) -> None:
+        """SnapshotError unless it holds one vector of `dimension` floats for each of its passages."""
+        passages = self.rows("SELECT COUNT(*) FROM passages")[0][0]
+        if self.vectors.shape != (passages, dimension) or self.vectors.dtype != np.float32:
+            raise SnapshotError(
+                f"{self._folder / 'vectors.npy'} is {self.vectors.dtype} of {self.vectors.shape}, expected float32 of "
+                f"{(passages, dimension)}.",
+                remedy=_REMEDY,
+            )
+
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with self._connection() as connection:

@@ -32,18 +32,17 @@ class SnapshotReader:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder, self._manifest = folder, manifest
         dimension = manifest.dimension
-        segments = [Segment(folder / "segments" / name) for name in manifest.segments]
-        for segment in segments:
-            if (
-                segment.vectors.ndim != 2
-                or segment.vectors.shape[1] != dimension
-                or segment.vectors.dtype != np.float32
-            ):
-                raise SnapshotError(f"Segment {segment.id} holds no vectors of {dimension} floats.", remedy="Rebuild.")
-        self._rows = Rows(segments, read_tombstones(folder / "tombstones.jsonl"), dimension=dimension)
-        self._statistics = read_statistics(folder / "statistics.npz", dimension=dimension)
-        self._files = {over: _open_flat(folder, over, dimension=dimension) for over in _KINDS}
-        self._allowed = {over: self._mask(over) for over in _KINDS}
+        self._segments = [Segment(folder / "segments" / name) for name in manifest.segments]
+        try:
+            for segment in self._segments:
+                segment.check(dimension)
+            self._rows = Rows(self._segments, read_tombstones(folder / "tombstones.jsonl"), dimension=dimension)
+            self._statistics = read_statistics(folder / "statistics.npz", dimension=dimension)
+            self._files = {over: _open_flat(folder, over, dimension=dimension) for over in _KINDS}
+            self._allowed = {over: self._mask(over) for over in _KINDS}
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def manifest(self) -> Manifest:
@@ -111,7 +110,8 @@ class SnapshotReader:
         return [[(names[int(positions[at])], score) for at, score in row] for row in hits]
 
     def close(self) -> None:
-        self._rows.close()
+        for segment in self._segments:
+            segment.close()
 
     def _checked(self, queries: Vectors) -> Vectors:
         if queries.ndim != 2 or queries.shape[1] != self._manifest.dimension:

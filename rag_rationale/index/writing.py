@@ -43,6 +43,8 @@ def write_version(
     """
     versions = root / "versions"
     versions.mkdir(parents=True, exist_ok=True)
+    for left in versions.glob(f"{SCRATCH}*"):  # a killed writer's; this one holds the lock
+        shutil.rmtree(left)
     scratch = Path(mkdtemp(prefix=SCRATCH, dir=versions))
     try:
         names = tuple(segment_id(segment) for segment in segments)

@@ -22,6 +22,7 @@ _ODD = re.compile(r"[^\w\s，。！？；：、“”‘’《》（）()·,.!?;
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _SHORT_NAME = re.compile(r"(?:[小老阿][\u4e00-\u9fff](?=[，,。、！的很态非特真超耐]|$))|[\u4e00-\u9fff]{1,2}(?:女士|先生|经理|师傅|老师|小姐姐)")
 _IDENTITY = re.compile(r"(?:(?<=^)|(?<=[，。是]))一[款个家部本条双件种篇档份支台把副座间类套场群杯趟][^，。；！？：\n]{3,28}$")
+_PARTICLES = set("啊呀吧呢嘛哦哈啦哟呐嘞咯的")
 _NOUNS = ("n", "vn", "an", "j", "l", "eng")
 _IRREALIS = re.compile("如果|要是|假如|希望|但愿|以为|本以为|原以为|应该|以前|从前|曾经|号称|据说|听说|宣传说|说好的|本该|早知道|要不是|如能|若|期待|不如")
 _NOMINAL = {"n", "nz", "ns", "nt", "vn", "an", "j", "b", "eng", "nrt", "ng"}
@@ -207,7 +208,7 @@ class Chinese:
         words = [Word(w.text, w.tag, w.start + start, w.end + start) for w in self._words(raw)]
         while strip and words and (words[0].text in self._lists["leading"] or words[0].text.isspace()):
             words.pop(0)
-        while words and words[-1].tag in {"y", "e", "o", "x", "uj"} and words[-1].text not in {"了", "过"}:
+        while words and (words[-1].tag in {"y", "e", "o", "x", "uj"} or words[-1].text in _PARTICLES) and words[-1].text != "了":
             words.pop()
         if (
             len(words) < 2
@@ -270,10 +271,14 @@ class Chinese:
 
 
 def _predicates(words: list[Word]) -> bool:
-    """Whether these words hold an adjective, or a verb with something beside it."""
-    return any(w.tag.startswith(("a", "z", "i", "l")) for w in words) or (
-        any(w.tag.startswith("v") for w in words) and sum(len(w.text) for w in words) >= 2
-    )
+    """Whether these words say something of what stands before them: a verb, or an adjective that modifies no noun."""
+    if not words or (words[-1].tag.startswith("n") and not any(w.tag.startswith(("v", "p")) for w in words)):
+        return False
+    for word, after in zip(words, [*words[1:], None], strict=True):
+        modifies = after is not None and after.text in {"的", "地"}
+        if word.tag.startswith(("a", "z", "i", "l", "v")) and word.tag not in {"an", "vn"} and not modifies:
+            return True
+    return False
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

@@ -177,7 +177,7 @@ class English:
             return None
         tokens = doc[attribute.left_edge.i : end]
         raw = tokens.text.strip(_EDGE)
-        if len(tokens) > 20 or tokens[0].lower_ not in {"a", "an", "the"} or _ODD.search(raw) or self._speaks(tokens, "first_person"):
+        if not 2 <= len(tokens) <= 20 or tokens[0].lower_ not in {"a", "an", "the"} or _ODD.search(raw) or self._speaks(tokens, "first_person"):
             return None
         start = tokens.start_char
         return Span(raw, start, start + len(raw), "identity", attribute.lemma_.lower())

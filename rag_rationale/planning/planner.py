@@ -7,6 +7,7 @@ planner knows relevance, agreement and honesty; it does not know wording.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +17,10 @@ from rag_rationale.planning.readings import Reader, Reading
 from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot
 
-CONNECTED = 0.90  # a match claims a connection: closer than this share of random passage pairs
+CONNECTED = 0.80  # a match claims a connection: closer than this share of random passage pairs
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
+_LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
 _LOOKED_AT = 24  # passages of each side that are read at most per plan
 
 
@@ -74,9 +76,21 @@ class Planner:
             if not any(len(plan.evidence.get("theirs", ())) > 1 for plan in said):
                 yield from self._shared(fresh, "positive", "merit")
             yield from self._singles(self._pool.reviews, "theirs", fresh, "positive", "merit")
-            yield from self._singles(self._pool.facts, "facts", fresh, None, "merit")
+            told = any("facts" in plan.evidence for plan in said if plan.kind == "merit")
+            if not told or self._pool.query is not None:
+                yield from self._singles(self._facts(bare=not said), "facts", fresh, None, "merit")
             if self._pool.query is not None:  # an answer need not be praise
                 yield from self._singles(self._pool.reviews, "theirs", fresh, "neutral", "merit")
+
+    def _facts(self, *, bare: bool) -> list[Evidence]:
+        """Passages of the item's own text that say something of it. Entries such as "Opening hours: 9 to 5" are listed
+        facts, no reasons; they count only with a query, or where there is nothing else (`bare`).
+        """
+        told = [e for e in self._pool.facts if e.passage.field != "title"]
+        if self._pool.query is not None:
+            return told
+        prose = [e for e in told if not _LISTED.match(e.passage.text)]
+        return prose or (told if bare else [])
 
     def _matches(self, fresh: _Fresh) -> Iterator[Plan]:
         """Pairs of something the user cares about and something the item offers, by closeness and worth."""
@@ -86,7 +100,7 @@ class Planner:
             for e in self._pool.history
             if e.id not in fresh.used and (e.event in {"review", "preference"} or e.title not in disliked)
         ]
-        theirs = [e for e in (*self._pool.reviews, *self._pool.facts) if fresh.allows(e)]
+        theirs = [e for e in (*self._pool.reviews, *self._facts(bare=False)) if fresh.allows(e)]
         if not own or not theirs:
             return
         close = np.stack([e.vector for e in own]) @ np.stack([e.vector for e in theirs]).T  # type: ignore[type-var]

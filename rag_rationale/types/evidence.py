@@ -141,10 +141,14 @@ class Draft:
 
     @property
     def words(self) -> str:
-        """The sentence as read, without citation labels."""
-        return "".join(
-            part if isinstance(part, str) else part.text for part in self.parts if not isinstance(part, Cite)
-        )
+        """The sentence as read, without its citation labels and the spaces before them."""
+        words = ""
+        for part in self.parts:
+            if isinstance(part, Cite):
+                words = words.rstrip(" ")
+            else:
+                words += part if isinstance(part, str) else part.text
+        return words
 
 
 @dataclass(frozen=True, slots=True)
