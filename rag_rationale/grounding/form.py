@@ -51,7 +51,7 @@ def _filler_faults(filler: Filler, analyser: Analyser) -> list[str]:
             faults.append(f"{filler.slot} ends dangling")
         if text[-1:] in ",;:-，；：、":
             faults.append(f"{filler.slot} ends in a mark")
-        if any(mark in text for mark in "\"“”!?！？"):
+        if any(mark in text for mark in '"“”!?！？'):
             faults.append(f"{filler.slot} carries a mark of its own")
     return faults
 

@@ -118,7 +118,9 @@ class Verifier:
 
     def _event_holds(self, asserted: str, evidence: Evidence) -> bool:
         if asserted == "any":
-            return evidence.event in self._verbs or (evidence.event in {"rating", "review"} and evidence.rating is not None)
+            return evidence.event in self._verbs or (
+                evidence.event in {"rating", "review"} and evidence.rating is not None
+            )
         return evidence.event == asserted
 
     def _cite_faults(self, cite: Cite) -> list[str]:
@@ -145,7 +147,9 @@ class Verifier:
     def _score(self, draft: Draft) -> float:
         """Share of the draft's words that stand in what it cites; frame words are proven by rows, so rarely 1."""
         words = _TOKEN.findall(draft.words.lower())
-        held = {t for c in draft.cites for e in c.evidence for t in _TOKEN.findall(f"{e.passage.text} {e.title}".lower())}
+        held = {
+            t for c in draft.cites for e in c.evidence for t in _TOKEN.findall(f"{e.passage.text} {e.title}".lower())
+        }
         return round(sum(w in held for w in words) / max(len(words), 1), 3)
 
 

@@ -18,13 +18,21 @@ from rag_rationale.types import Language, Polarity, Span
 
 _SENTENCE = re.compile(r"[^。！？!?；;…\n~～]+(?:[。！？!?；;…~～]+[”’」』）)]*)?")
 _UNIT = re.compile(r"[^，,。！？!?；;…\n~～：:]+")
-_ODD = re.compile(r"[^\w\s，。！？；：、“”‘’《》（）()·,.!?;:%％¥￥℃/+&'\"~～…—-]|[_]|(.)\1{3,}|http|[\u3040-\u30ff\uac00-\ud7af]")
+_ODD = re.compile(
+    r"[^\w\s，。！？；：、“”‘’《》（）()·,.!?;:%％¥￥℃/+&'\"~～…—-]|[_]|(.)\1{3,}|http|[\u3040-\u30ff\uac00-\ud7af]"
+)
 _HAN = re.compile(r"[\u3400-\u9fff]")
-_SHORT_NAME = re.compile(r"(?:[小老阿][\u4e00-\u9fff](?=[，,。、！的很态非特真超耐]|$))|[\u4e00-\u9fff]{1,2}(?:女士|先生|经理|师傅|老师|小姐姐)")
-_IDENTITY = re.compile(r"(?:(?<=^)|(?<=[，。是]))一[款个家部本条双件种篇档份支台把副座间类套场群杯趟][^，。；！？：\n]{3,28}$")
+_SHORT_NAME = re.compile(
+    r"(?:[小老阿][\u4e00-\u9fff](?=[，,。、！的很态非特真超耐]|$))|[\u4e00-\u9fff]{1,2}(?:女士|先生|经理|师傅|老师|小姐姐)"
+)
+_IDENTITY = re.compile(
+    r"(?:(?<=^)|(?<=[，。是]))一[款个家部本条双件种篇档份支台把副座间类套场群杯趟][^，。；！？：\n]{3,28}$"
+)
 _PARTICLES = set("啊呀吧呢嘛哦哈啦哟呐嘞咯的")
 _NOUNS = ("n", "vn", "an", "j", "l", "eng")
-_IRREALIS = re.compile("如果|要是|假如|希望|但愿|以为|本以为|原以为|应该|以前|从前|曾经|号称|据说|听说|宣传说|说好的|本该|早知道|要不是|如能|若|期待|不如")
+_IRREALIS = re.compile(
+    "如果|要是|假如|希望|但愿|以为|本以为|原以为|应该|以前|从前|曾经|号称|据说|听说|宣传说|说好的|本该|早知道|要不是|如能|若|期待|不如"
+)
 _NOMINAL = {"n", "nz", "ns", "nt", "vn", "an", "j", "b", "eng", "nrt", "ng"}
 _CONTENT = ("n", "v", "a", "b", "i", "l", "j", "m", "z", "t", "s", "eng", "d")
 _WINDOW = 3  # words that a negation reaches ahead
@@ -136,7 +144,7 @@ class Chinese:
     def _quote(self, text: str, start: int, end: int) -> Iterator[Span]:
         start, end = _trim(text, start, end)
         raw = text[start:end]
-        if 4 <= len(_HAN.findall(raw)) and len(raw) <= 90 and not _ODD.search(raw) and _balanced(raw):
+        if len(_HAN.findall(raw)) >= 4 and len(raw) <= 90 and not _ODD.search(raw) and _balanced(raw):
             words = self._words(raw)
             yield Span(
                 raw,
@@ -188,7 +196,11 @@ class Chinese:
         if words is None or not words[0].tag.startswith(("d", "a", "v", "z", "i")) or not _predicates(words):
             return None
         raw = text[words[0].start : words[-1].end]
-        return Span(raw, words[0].start, words[-1].end, "clause", "", polarity=self.polarity(raw)) if len(raw) <= 14 else None
+        return (
+            Span(raw, words[0].start, words[-1].end, "clause", "", polarity=self.polarity(raw))
+            if len(raw) <= 14
+            else None
+        )
 
     def _joined(self, text: str, first: Span, second: Span) -> Span:
         same = first.polarity if first.polarity == second.polarity else "neutral"
@@ -208,7 +220,11 @@ class Chinese:
         words = [Word(w.text, w.tag, w.start + start, w.end + start) for w in self._words(raw)]
         while strip and words and (words[0].text in self._lists["leading"] or words[0].text.isspace()):
             words.pop(0)
-        while words and (words[-1].tag in {"y", "e", "o", "x", "uj"} or words[-1].text in _PARTICLES) and words[-1].text != "了":
+        while (
+            words
+            and (words[-1].tag in {"y", "e", "o", "x", "uj"} or words[-1].text in _PARTICLES)
+            and words[-1].text != "了"
+        ):
             words.pop()
         if (
             len(words) < 2
@@ -290,4 +306,6 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _balanced(text: str) -> bool:
-    return all(text.count(a) == text.count(b) for a, b in ("“”", "《》", "（）", "()", "‘’")) and text.count('"') % 2 == 0
+    return (
+        all(text.count(a) == text.count(b) for a, b in ("“”", "《》", "（）", "()", "‘’")) and text.count('"') % 2 == 0
+    )

@@ -141,7 +141,7 @@ class English:
             or not 4 <= len(tokens) <= 18
             or "\n" in raw
             or _ODD.search(raw)
-            or any(mark in raw for mark in "?!;:()\"“”")
+            or any(mark in raw for mark in '?!;:()"“”')
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
@@ -177,7 +177,12 @@ class English:
             return None
         tokens = doc[attribute.left_edge.i : end]
         raw = tokens.text.strip(_EDGE)
-        if not 2 <= len(tokens) <= 20 or tokens[0].lower_ not in {"a", "an", "the"} or _ODD.search(raw) or self._speaks(tokens, "first_person"):
+        if (
+            not 2 <= len(tokens) <= 20
+            or tokens[0].lower_ not in {"a", "an", "the"}
+            or _ODD.search(raw)
+            or self._speaks(tokens, "first_person")
+        ):
             return None
         start = tokens.start_char
         return Span(raw, start, start + len(raw), "identity", attribute.lemma_.lower())
@@ -186,7 +191,9 @@ class English:
         head = chunk.root
         if head.pos_ not in {"NOUN", "PROPN"} or head.lemma_.lower() in self._lists["generic_heads"]:
             return
-        first = next((t.i for t in chunk if t.pos_ in {"ADJ", "NOUN", "PROPN", "NUM"} or t.tag_ in {"VBN", "VBG"}), None)
+        first = next(
+            (t.i for t in chunk if t.pos_ in {"ADJ", "NOUN", "PROPN", "NUM"} or t.tag_ in {"VBN", "VBG"}), None
+        )
         if first is None or first > head.i:
             return
         # "pav bhaji and ice cream": a chunk in a list keeps its own words; "rolls with cheese" gains its modifier
@@ -205,7 +212,7 @@ class English:
                 or "\n" in raw
                 or raw != raw.strip(_EDGE)
                 or _ODD.search(raw)
-                or any(mark in raw for mark in ",?!;:()\"“”")
+                or any(mark in raw for mark in ',?!;:()"“”')
                 or self._speaks(tokens, "first_person")
                 or self._speaks(tokens, "second_person")
                 or any(t.lower_ in self._lists["anaphora"] for t in tokens)
@@ -257,7 +264,7 @@ class English:
 
 
 def _is_content(token: Any) -> bool:
-    return token.pos_ in {"NOUN", "PROPN", "ADJ", "VERB", "NUM", "ADV"} and token.is_alpha or token.like_num
+    return bool((token.pos_ in {"NOUN", "PROPN", "ADJ", "VERB", "NUM", "ADV"} and token.is_alpha) or token.like_num)
 
 
 def _tense_tag(head: Any) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from rag_rationale.planning.readings import Reader, Reading
 from rag_rationale.retrieval import Pool
-from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot
+from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot, Vectors
 
 CONNECTED = 0.80  # a match claims a connection: closer than this share of random passage pairs
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
@@ -56,7 +56,7 @@ class Planner:
         """The kinds of up to `count` sentences, in order. A drawback that reviewers name is never crowded out."""
         first: Kind = "match" if self._pool.history else "merit"
         if self.mood.bad:
-            return (["caveat", first, "caveat", "merit", "merit", "merit"])[:count]  # type: ignore[return-value]
+            return (["caveat", first, "caveat", "merit", "merit", "merit"])[:count]
         order: list[Kind] = [first, "merit", "match" if self._pool.history else "merit", "merit", "merit", "merit"]
         if self.mood.divided and count > 1:
             return [*order[: count - 1], "caveat"]
@@ -65,8 +65,8 @@ class Planner:
     def propose(self, kind: Kind, said: Sequence[Plan]) -> Iterator[Plan]:
         """Plans of a kind, best first, that repeat no passage and no aspect of what has been `said`."""
         used = {e.id for plan in said for group in plan.evidence.values() for e in group}
-        vectors = [e.vector for plan in said for r in ("theirs", "facts") for e in plan.evidence.get(r, ())]
-        fresh = _Fresh(used, [v for v in vectors if v is not None], self._connected)
+        about = [e for plan in said for r in ("theirs", "facts") for e in plan.evidence.get(r, ())]
+        fresh = _Fresh(used, about, self._connected)
         if kind == "match":
             yield from self._matches(fresh)
         elif kind == "caveat":
@@ -103,7 +103,7 @@ class Planner:
         theirs = [e for e in (*self._pool.reviews, *self._facts(bare=False)) if fresh.allows(e)]
         if not own or not theirs:
             return
-        close = np.stack([e.vector for e in own]) @ np.stack([e.vector for e in theirs]).T  # type: ignore[type-var]
+        close = _stacked(own) @ _stacked(theirs).T
         worth = np.array([self._worth(e) for e in theirs])
         standing = np.array([_standing(e) for e in own])
         total = close + 0.5 * worth[None, :] + standing[:, None]
@@ -130,15 +130,13 @@ class Planner:
     def _earlier(self, own: Evidence) -> Evidence | None:
         """Another event of the user, on the same theme as `own`, to be named before it."""
         events = [e for e in self._pool.history if e.event not in {"review", "preference"} and e.id != own.id]
-        near = [e for e in events if e.title != own.title and float(e.vector @ own.vector) >= self._connected]  # type: ignore[operator]
-        return max(near, key=lambda e: float(e.vector @ own.vector), default=None)  # type: ignore[operator]
+        near = [e for e in events if e.title != own.title and _cosine(e, own) >= self._connected]
+        return max(near, key=lambda e: _cosine(e, own), default=None)
 
     def _singles(
         self, side: Sequence[Evidence], role: str, fresh: _Fresh, polarity: Polarity | None, kind: Kind
     ) -> Iterator[Plan]:
-        ranked = sorted(
-            (e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True
-        )
+        ranked = sorted((e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True)
         for evidence in ranked[:_LOOKED_AT]:
             if _offers(self._reader.read(evidence), polarity):
                 yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
@@ -171,12 +169,22 @@ class _Fresh:
     """What has not been said: other passages, about other things."""
 
     used: set[str]
-    vectors: list[np.ndarray]  # type: ignore[type-arg]
+    about: list[Evidence]
     alike: float
 
     def allows(self, evidence: Evidence) -> bool:
-        near = max((float(evidence.vector @ v) for v in self.vectors), default=-1.0)  # type: ignore[operator]
+        near = max((_cosine(evidence, e) for e in self.about), default=-1.0)
         return evidence.id not in self.used and near < max(self.alike * 2, 0.5)
+
+
+def _stacked(evidence: Sequence[Evidence]) -> Vectors:
+    """Vectors of shape (n, d); gathered evidence always has them."""
+    made: Vectors = np.stack([e.vector for e in evidence if e.vector is not None])
+    return made
+
+
+def _cosine(one: Evidence, other: Evidence) -> float:
+    return float(np.dot(_stacked([one])[0], _stacked([other])[0]))
 
 
 def _offers(reading: Reading, polarity: Polarity | None) -> bool:
@@ -202,9 +210,7 @@ def _agreement(reviews: Sequence[Evidence], alike: float) -> dict[str, int]:
     """Per passage, how many other reviewers have a passage that says much the same."""
     if not reviews:
         return {}
-    stacked = np.stack([e.vector for e in reviews])  # type: ignore[type-var]
+    stacked = _stacked(reviews)
     authors = np.array([e.passage.user_id or e.passage.source_id for e in reviews])
     near = stacked @ stacked.T >= alike
-    return {
-        e.id: len(set(authors[near[i]].tolist()) - {authors[i]}) for i, e in enumerate(reviews)
-    }
+    return {e.id: len(set(authors[near[i]].tolist()) - {authors[i]}) for i, e in enumerate(reviews)}

@@ -29,7 +29,9 @@ class Reader:
     `forbidden` are words that a template never lets through, quotations included.
     """
 
-    def __init__(self, analyser: Analyser, *, known_names: str, forbidden: Sequence[str], limits: Callable[[Shape], int]):
+    def __init__(
+        self, analyser: Analyser, *, known_names: str, forbidden: Sequence[str], limits: Callable[[Shape], int]
+    ):
         self._analyser, self._known, self._limits = analyser, known_names.lower(), limits
         self._forbidden = [phrase.lower() for phrase in forbidden]
         self._cache: dict[str, Reading] = {}

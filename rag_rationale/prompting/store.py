@@ -19,7 +19,9 @@ class TemplateStore:
         if not folder.is_dir():
             raise UnknownTemplateError(f"No prompts folder at {folder}.", remedy="Set RAG_RATIONALE_PROMPTS.")
         self._templates = [
-            load_template(path, root=folder) for path in sorted(folder.glob("*/*.prompt")) if path.parent.name != "partials"
+            load_template(path, root=folder)
+            for path in sorted(folder.glob("*/*.prompt"))
+            if path.parent.name != "partials"
         ]
         self._labels = self._read_labels(folder / "labels.yaml")
 

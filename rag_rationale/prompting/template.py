@@ -170,7 +170,9 @@ def _front_matter(path: Path, text: str) -> FrontMatter:
         return FrontMatter.model_validate(yaml.safe_load(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        raise TemplateError(path, (mark.line if mark else 0) + 2, f"front matter is not YAML: {error.problem}.") from error
+        raise TemplateError(
+            path, (mark.line if mark else 0) + 2, f"front matter is not YAML: {error.problem}."
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(p) for p in first["loc"])
@@ -209,7 +211,9 @@ def _frame(path: Path, text: str, spec: FrameSpec) -> Frame:
                 remedy=f"Declare it in the frame, for instance `{role}: {{}}`; roles are {', '.join(ROLES)}.",
             )
         if shape != "cite" and shape not in get_args(Shape):
-            raise TemplateError(path, line, f"frame '{spec.id}': '{role}.{shape}' is none of {', '.join(get_args(Shape))}.")
+            raise TemplateError(
+                path, line, f"frame '{spec.id}': '{role}.{shape}' is none of {', '.join(get_args(Shape))}."
+            )
         if at < place.start():
             parts.append(spec.text[at : place.start()])
         parts.append(Slot(role, shape))  # type: ignore[arg-type]
@@ -217,7 +221,9 @@ def _frame(path: Path, text: str, spec: FrameSpec) -> Frame:
     if at < len(spec.text):
         parts.append(spec.text[at:])
     if any(isinstance(p, str) and re.search(r"\{\{|\}\}|\{%", p) for p in parts):
-        raise TemplateError(path, line, f"frame '{spec.id}': only {{{{ role.shape }}}} and {{{{ role.cite }}}} stand in a frame.")
+        raise TemplateError(
+            path, line, f"frame '{spec.id}': only {{{{ role.shape }}}} and {{{{ role.cite }}}} stand in a frame."
+        )
     for role in declared:
         cited = sum(isinstance(p, Slot) and p.role == role and p.shape == "cite" for p in parts)
         if cited != 1 or not any(isinstance(p, Slot) and p.role == role and p.shape != "cite" for p in parts):
@@ -228,7 +234,9 @@ def _frame(path: Path, text: str, spec: FrameSpec) -> Frame:
                 remedy=f"Use its words and put {{{{ {role}.cite }}}} once behind them, or take the role out.",
             )
     if not declared:
-        raise TemplateError(path, line, f"frame '{spec.id}' rests on no evidence.", remedy="Declare a role and cite it.")
+        raise TemplateError(
+            path, line, f"frame '{spec.id}' rests on no evidence.", remedy="Declare a role and cite it."
+        )
     asserts = {
         role: Asserts(
             side={"own": "history", "earlier": "history", "theirs": "review", "facts": "item"}[role],  # type: ignore[arg-type]

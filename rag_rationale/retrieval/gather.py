@@ -64,9 +64,7 @@ def gather(
     taste = _taste(history, now)
     query = vectors.query(request.query) if request.query and request.query.strip() else None
     name = snapshot.manifest.name
-    facts = [
-        Evidence(_public(name, p), p, "item", item.title, inline=p.row < 0) for p in passages if p.kind == "item"
-    ]
+    facts = [Evidence(_public(name, p), p, "item", item.title, inline=p.row < 0) for p in passages if p.kind == "item"]
     reviews = [
         Evidence(_public(name, p), p, "review", item.title, rating=p.rating, timestamp=p.timestamp)
         for p in passages
@@ -130,7 +128,11 @@ def _target(request: RationaleRequest, snapshot: Snapshot, sieve: _Sieve) -> tup
 
 def _history(request: RationaleRequest, snapshot: Snapshot, item: Item, sieve: _Sieve) -> list[Evidence]:
     user = request.user
-    found = _known_history(user.id, snapshot, item, sieve) if user.id is not None else _inline_history(request, snapshot, item)
+    found = (
+        _known_history(user.id, snapshot, item, sieve)
+        if user.id is not None
+        else _inline_history(request, snapshot, item)
+    )
     wishes = (_inline_passage(text, f"inline:preferences.{n}", "text", None) for n, text in enumerate(user.preferences))
     found += [_inline_evidence(p, "", "preference") for p in wishes if p is not None]
     return sorted(found, key=lambda e: (e.event != "preference", -(e.timestamp or 0), e.passage.row, e.passage.id))
@@ -202,7 +204,9 @@ def _inline_history(request: RationaleRequest, snapshot: Snapshot, item: Item) -
             )
         source = f"inline:history.{n}"
         if entry.text and entry.text.strip():
-            review = Review(source, entry.item_id or source, rating=entry.rating, timestamp=entry.timestamp, text=entry.text)
+            review = Review(
+                source, entry.item_id or source, rating=entry.rating, timestamp=entry.timestamp, text=entry.text
+            )
             cut = [p for _, passages in review_passages(review) for p in passages if p.quarantined is None]
             found += [_inline_evidence(p, title, "review") for p in cut]
             continue
@@ -215,15 +219,13 @@ def _inline_history(request: RationaleRequest, snapshot: Snapshot, item: Item) -
 
 def _inline_passage(text: str, source: str, field: str, timestamp: int | None) -> Passage | None:
     """A whole short text of the request as one passage; None where it is blank or hostile."""
-    if not text.strip() or quarantine_reason(text, title=field == "title") is not None:
+    if not text.strip() or quarantine_reason(text, terse=field == "title") is not None:
         return None
     start = len(text) - len(text.lstrip())
     words = text.strip()
     made = hashlib.sha256(f"{source}\0{words}".encode()).hexdigest()[:20]
     lang = detect_language(words, default="en")
-    return Passage(
-        made, "review", source, field, source, start, start + len(words), words, lang, timestamp=timestamp
-    )
+    return Passage(made, "review", source, field, source, start, start + len(words), words, lang, timestamp=timestamp)
 
 
 def _inline_evidence(passage: Passage, title: str, event: str) -> Evidence:

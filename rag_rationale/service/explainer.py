@@ -89,9 +89,7 @@ class Explainer:
         """The same, as it comes: the candidates, each verified sentence, then the whole."""
         clock = _Clock(request.deadline_ms)
         snapshot = self.snapshots.get(request.index)
-        pool = gather(
-            request, snapshot, self.embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of
-        )
+        pool = gather(request, snapshot, self.embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
         template = self.templates.get(request.template, language=language)
@@ -166,7 +164,10 @@ class _Work:
         known = " ".join([item.title, item.description, item.brand or "", *item.categories, *item.features])
         limits = template.meta.limits
         by_shape: dict[Shape, int] = {
-            "np": limits.np, "identity": limits.clause, "clause": limits.clause, "quote": limits.quote,
+            "np": limits.np,
+            "identity": limits.clause,
+            "clause": limits.clause,
+            "quote": limits.quote,
         }
         reader = Reader(
             analyser,

@@ -41,8 +41,8 @@ class Snapshots:
         made, _, tag = rest.partition(":")
         nowhere = UnknownEvidenceError(
             f"No evidence {evidence_id!r} that this reader may see.",
-            remedy="Evidence ids come from a reply; history evidence is shown to its own user (`?user=ID`) only, inline "
-            "evidence is returned whole in the reply and not stored.",
+            remedy="Evidence ids come from a reply; history evidence is shown to its own user (`?user=ID`) only, "
+            "inline evidence is returned whole in the reply and not stored.",
         )
         if index not in self.names():
             raise nowhere

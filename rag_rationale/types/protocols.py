@@ -190,5 +190,3 @@ class Analyser(Protocol):
 
     def people(self, text: str) -> tuple[str, ...]:
         """Names in the text that look like a private person's."""
-
-
