@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
+from rag_rationale.cli.main import main
 from rag_rationale.config import load_settings
 from rag_rationale.errors import ModelError, ModelHashError, ModelMissingError, SettingsError
 from rag_rationale.models import (
@@ -29,7 +30,6 @@ from rag_rationale.models import (
     verify,
     verify_models,
 )
-from rag_rationale.models.__main__ import main
 from rag_rationale.models.encoder import write_encoder
 from rag_rationale.models.quantised import dequantise, read_quantised
 
@@ -312,9 +312,9 @@ def test_the_command_tells_wrong_use_from_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RAG_RATIONALE_MODELS", str(tmp_path))
-    assert main(["prepare", "no-such-model"]) == 2
-    assert main(["verify", "en-core-web-sm"]) == 1
-    assert main(["list"]) == 0
+    assert main(["models", "prepare", "no-such-model"]) == 2
+    assert main(["models", "verify", "en-core-web-sm"]) == 1
+    assert main(["models", "list"]) == 0
     assert "not prepared" in capsys.readouterr().out
 
 

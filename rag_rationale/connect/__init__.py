@@ -1,5 +1,17 @@
 """LangChain on either side: its models behind our protocols, ours behind its interfaces. Importing this loads it."""
 
 from rag_rationale.connect.models import LangChainEmbedder, LangChainEngine, RationaleEmbeddings, TextsLeaveWarning
+from rag_rationale.connect.opening import open_embedder, open_explainer
+from rag_rationale.connect.retriever import EvidenceRetriever
+from rag_rationale.connect.runnable import ExplainerRunnable
 
-__all__ = ["LangChainEmbedder", "LangChainEngine", "RationaleEmbeddings", "TextsLeaveWarning"]
+__all__ = [
+    "EvidenceRetriever",
+    "ExplainerRunnable",
+    "LangChainEmbedder",
+    "LangChainEngine",
+    "RationaleEmbeddings",
+    "TextsLeaveWarning",
+    "open_embedder",
+    "open_explainer",
+]

@@ -65,6 +65,11 @@ class SnapshotReader:
         names = self._rows.names(positions[spread].tolist(), over="items")
         return [item for name in names.values() if (item := self.item(name))]
 
+    def sample_passages(self, n: int) -> list[Passage]:
+        """About `n` passages spread evenly over the rows, fewer where there are fewer."""
+        step = max(sum(self._manifest.languages.values()) // max(n, 1), 1)
+        return self._rows.passages("row % ? = 0 AND quarantined IS NULL", (step,))
+
     def item_passages(self, item_id: str) -> list[Passage]:
         found = self._rows.passages("item_id = ?", (item_id,), order=_OWN_FIRST)
         return sorted(found, key=lambda passage: passage.kind == "review") if len(self._rows.segments) > 1 else found

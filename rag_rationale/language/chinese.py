@@ -143,6 +143,10 @@ class Chinese:
 
     def _quote(self, text: str, start: int, end: int) -> Iterator[Span]:
         start, end = _trim(text, start, end)
+        for word in self._words(text[start:end]):  # a quotation begins behind its connectives
+            if word.text not in self._lists["leading"] and not word.text.isspace() and word.tag != "x":
+                start += word.start
+                break
         raw = text[start:end]
         if len(_HAN.findall(raw)) >= 4 and len(raw) <= 90 and not _ODD.search(raw) and _balanced(raw):
             words = self._words(raw)

@@ -18,11 +18,12 @@ from rag_rationale.language.lexicon import lexicon, valences
 from rag_rationale.types import Language, Polarity, Span
 
 _FINITE = {"VBD", "VBZ", "VBP", "MD"}
+_LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
 _SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
-_ODD = re.compile(r"[A-Za-z]\.[A-Za-z]|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp")
+_ODD = re.compile(r"[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp")
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly"}
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
@@ -30,6 +31,7 @@ _IRREALIS = re.compile(
     r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of)\b|n['’]t be\b",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _TOO = re.compile(r"\btoo ([a-z]+)", re.IGNORECASE)
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
 _POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
@@ -66,7 +68,8 @@ class English:
 
     def negations(self, text: str) -> int:
         """How many negations the text holds."""
-        return sum(t.lower_ in self._lists["negations"] for t in self._parse(text))
+        words = _WORD.findall(text.lower().replace("’", "'"))
+        return sum(w in self._lists["negations"] or w.endswith("n't") for w in words)
 
     def polarity(self, text: str) -> Polarity:
         """Polarity of a clause by its own words; "neutral" where they do not tell."""
@@ -114,9 +117,12 @@ class English:
                     yield span
 
     def _quotes(self, sentence: Any) -> Iterator[Span]:
-        raw = sentence.text.strip()
-        start = sentence.start_char + sentence.text.index(raw) if raw else 0
-        if 3 <= len(sentence) <= 45 and not _ODD.search(raw) and raw.count('"') % 2 == 0:
+        first = next((t for t in sentence if t.is_alpha and t.lower_ not in self._lists["discourse"]), None)
+        if first is None or not 4 <= sentence.end - first.i <= 45:
+            return
+        raw = sentence.doc[first.i : sentence.end].text.strip()
+        start = first.idx
+        if not _ODD.search(raw) and raw.count('"') % 2 == 0:
             head = sentence.root.lemma_.lower()
             yield Span(
                 raw,
@@ -141,7 +147,8 @@ class English:
             or not 4 <= len(tokens) <= 18
             or "\n" in raw
             or _ODD.search(raw)
-            or any(mark in raw for mark in '?!;:()"“”')
+            or any(mark in raw for mark in '?!;:()/&–"“”')
+            or any(t.text == "," and t.nbor(1).pos_ != "ADJ" for t in doc[start : end - 1])
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
@@ -212,7 +219,7 @@ class English:
                 or "\n" in raw
                 or raw != raw.strip(_EDGE)
                 or _ODD.search(raw)
-                or any(mark in raw for mark in ',?!;:()"“”')
+                or any(mark in raw for mark in ',?!;:()/&–"“”')
                 or self._speaks(tokens, "first_person")
                 or self._speaks(tokens, "second_person")
                 or any(t.lower_ in self._lists["anaphora"] for t in tokens)
@@ -237,7 +244,8 @@ class English:
 
     def _mid_sentence(self, text: str, first: Any) -> str:
         """`text` as it stands inside a sentence: a capital that only opened its sentence becomes small."""
-        opened = first.is_sent_start and not first.text.isupper() and first.ent_type_ not in _NAMED
+        begins = first.is_sent_start or first.nbor(-1).is_space or first.nbor(-1).is_punct
+        opened = begins and not first.text.isupper() and first.ent_type_ not in _NAMED
         return text[0].lower() + text[1:] if opened or first.pos_ not in {"PROPN", "NUM"} else text
 
     def _praised(self, head: Any) -> Polarity:
@@ -247,6 +255,8 @@ class English:
         """
         if any(t.dep_ == "neg" or t.lower_ in {"no", "without", "lack"} for t in (*head.children, head.head)):
             return "neutral"
+        if head.dep_ == "pobj" and head.head.lower_ != "with":
+            return "neutral"  # "the place for a romantic date" does not praise the date
         adjectives = " ".join(t.text for t in head.children if t.dep_ in {"amod", "compound"})
         if (own := self.polarity(adjectives)) != "neutral":
             return own
@@ -255,8 +265,8 @@ class English:
             return "neutral"
         if head.dep_ in _SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
             return self.polarity(" ".join(t.text for t in verb.subtree if t.i > head.i and _same_clause(t, verb)))
-        if head.dep_ == "dobj":
-            return self.polarity(verb.text)
+        if head.dep_ == "dobj" and verb.lemma_ in _LIKING:
+            return "positive"
         return "neutral"
 
     def _speaks(self, tokens: Any, person: str) -> bool:

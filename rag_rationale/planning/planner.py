@@ -20,6 +20,8 @@ from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot, Vector
 CONNECTED = 0.80  # a match claims a connection: closer than this share of random passage pairs
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
+_BONUS = {"clause": 0.15, "identity": 0.15, "np": 0.0, "quote": -0.3}  # a quotation is the last resort
+_WORDED = {"review", "preference", "rating"}  # history that is more than a verb
 _LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
 _LOOKED_AT = 24  # passages of each side that are read at most per plan
 
@@ -108,28 +110,37 @@ class Planner:
         standing = np.array([_standing(e) for e in own])
         total = close + 0.5 * worth[None, :] + standing[:, None]
         order = np.argsort(-total, axis=None, kind="stable")
-        tried = 0
-        for flat in order:
+        found: list[tuple[float, Plan]] = []
+        for flat in order[: _LOOKED_AT * 8]:
             i, j = divmod(int(flat), len(theirs))
             asked = own[i].event == "preference"
             if close[i, j] < self._connected and not asked and self._pool.query is None:
                 continue
-            tried += 1
-            if tried > _LOOKED_AT * 3:
-                return
             mine, other = self._reader.read(own[i]), self._reader.read(theirs[j])
             role = "facts" if other.evidence.side == "item" else "theirs"
-            if not other.spans or (role == "theirs" and not _offers(other, "positive")):
+            told = self._told(other, None if role == "facts" else "positive")
+            polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
+            own_words = self._told(mine, polarity) if own[i].event == "review" else 0.3
+            if told is None or (polarity == "negative" and own_words is None):
                 continue
-            evidence: dict[str, tuple[Evidence, ...]] = {"own": (mine.evidence,), role: (other.evidence,)}
-            polarity: Polarity = "negative" if (mine.evidence.rating or 4) < LOW else "positive"
-            if mine.evidence.event not in {"review", "preference"} and (earlier := self._earlier(mine.evidence)):
-                yield Plan("match", {"earlier": (earlier,), **evidence}, polarity=polarity)
-            yield Plan("match", evidence, polarity=polarity)
+            plan = Plan("match", {"own": (own[i],), role: (theirs[j],)}, polarity=polarity)
+            found.append((total[i, j] + 0.4 * told + 0.3 * (own_words or 0.0), plan))
+            if len(found) == _LOOKED_AT:
+                break
+        for _, plan in sorted(found, key=lambda pair: -pair[0]):
+            said = plan.evidence["own"][0]
+            if said.event not in _WORDED and (earlier := self._earlier(said)):
+                yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity)
+            yield plan
+
+    def _told(self, reading: Reading, polarity: Polarity | None) -> float | None:
+        """How much the most telling span tells that may carry a sentence of this polarity; None where none may."""
+        may = [s for s in reading.spans if polarity in (None, s.polarity) and (s.shape != "np" or polarity)]
+        return max((self._reader.telling(s.text) + _BONUS.get(s.shape, 0.0) for s in may), default=None)
 
     def _earlier(self, own: Evidence) -> Evidence | None:
         """Another event of the user, on the same theme as `own`, to be named before it."""
-        events = [e for e in self._pool.history if e.event not in {"review", "preference"} and e.id != own.id]
+        events = [e for e in self._pool.history if e.event not in _WORDED and e.id != own.id]
         near = [e for e in events if e.title != own.title and _cosine(e, own) >= self._connected]
         return max(near, key=lambda e: _cosine(e, own), default=None)
 
@@ -137,9 +148,10 @@ class Planner:
         self, side: Sequence[Evidence], role: str, fresh: _Fresh, polarity: Polarity | None, kind: Kind
     ) -> Iterator[Plan]:
         ranked = sorted((e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True)
-        for evidence in ranked[:_LOOKED_AT]:
-            if _offers(self._reader.read(evidence), polarity):
-                yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
+        told = [(e, self._told(self._reader.read(e), polarity)) for e in ranked[:_LOOKED_AT]]
+        usable = [(self._worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None]
+        for _, evidence in sorted(usable, key=lambda pair: -pair[0]):
+            yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
 
     def _shared(self, fresh: _Fresh, polarity: Polarity, kind: Kind) -> Iterator[Plan]:
         """Aspects that two or more reviewers judge alike, each in a clause of their own about the same head word."""
@@ -185,10 +197,6 @@ def _stacked(evidence: Sequence[Evidence]) -> Vectors:
 
 def _cosine(one: Evidence, other: Evidence) -> float:
     return float(np.dot(_stacked([one])[0], _stacked([other])[0]))
-
-
-def _offers(reading: Reading, polarity: Polarity | None) -> bool:
-    return any(s.shape != "np" or polarity is not None for s in reading.spans if polarity in (None, s.polarity))
 
 
 def _leans(evidence: Evidence, polarity: Polarity | None) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rag_rationale.retrieval import Rarity
 from rag_rationale.types import Analyser, Evidence, Polarity, Shape, Span
 
+_LETTERS = re.compile(r"[A-Za-z]{3,}")
+_STAFF = frozenset(
+    "server servers waiter waiters waitress staff service services host hostess captain manager guy guys chef steward "
+    "rider driver boy boys guide receptionist bartender sir hospitality team person man lady gentleman".split()
+)
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
 
 
@@ -30,8 +37,15 @@ class Reader:
     """
 
     def __init__(
-        self, analyser: Analyser, *, known_names: str, forbidden: Sequence[str], limits: Callable[[Shape], int]
-    ):
+        self,
+        analyser: Analyser,
+        *,
+        known_names: str,
+        forbidden: Sequence[str],
+        limits: Callable[[Shape], int],
+        rarity: Rarity,
+    ) -> None:
+        self._rarity = rarity
         self._analyser, self._known, self._limits = analyser, known_names.lower(), limits
         self._forbidden = [phrase.lower() for phrase in forbidden]
         self._cache: dict[str, Reading] = {}
@@ -42,6 +56,10 @@ class Reader:
             self._cache[evidence.id] = Reading(evidence, tuple(self._spans(evidence)))
         return self._cache[evidence.id]
 
+    def telling(self, words: str) -> float:
+        """How much some words tell, 0 to 1: what could be said of anything tells nothing."""
+        return self._rarity.telling(words, self._analyser.language)
+
     def _spans(self, evidence: Evidence) -> list[Span]:
         passage = evidence.passage
         if passage.lang != self._analyser.language or any(word in passage.text.lower() for word in self._forbidden):
@@ -49,16 +67,24 @@ class Reader:
         if evidence.event == "preference":
             whole = Span(passage.text, 0, len(passage.text), "quote", "", polarity="positive")
             return [whole] if len(passage.text) <= self._limits("quote") else []
-        if evidence.side == "review" and self._names_someone(passage.text):
-            return []
+        review = evidence.side == "review"
         return [
             span
             for span in self._analyser.spans(passage.text)
-            if len(span.text) <= self._limits(span.shape) and self._says_so(span, evidence)
+            if len(span.text) <= self._limits(span.shape)
+            and self._says_so(span, evidence)
+            and not (review and self._names_someone(span))
         ]
 
-    def _names_someone(self, text: str) -> bool:
-        return any(name.lower() not in self._known for name in self._analyser.people(text))
+    def _names_someone(self, span: Span) -> bool:
+        """Whether the span may name a private person: what looks like a name, or, where it speaks of staff, a word
+        that the index hardly knows ("the server deepak")."""
+        if any(name.lower() not in self._known for name in span.names):
+            return True
+        words = _LETTERS.findall(span.text)
+        if not _STAFF.intersection(w.lower() for w in words):
+            return False
+        return any(self._rarity.unheard(w, self._analyser.language) and w.lower() not in self._known for w in words)
 
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""

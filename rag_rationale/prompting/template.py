@@ -24,7 +24,7 @@ from rag_rationale.types import Asserts, Kind, Language, Mode, Polarity, Shape, 
 Role = Literal["own", "earlier", "theirs", "facts"]
 ROLES: tuple[Role, ...] = get_args(Role)
 _PLACE = re.compile(r"\{\{\s*(\w+)\.(\w+)\s*\}\}")
-_BODY_VARIABLES = {"title", "note", "own"}
+_BODY_VARIABLES = {"title", "own"}
 
 
 class _Part(BaseModel):
@@ -47,11 +47,12 @@ class SlotSpec(_Part):
 
 
 class FrameSpec(_Part):
-    """One frame as written in the file."""
+    """One frame as written in the file. `follows`: its wording needs a sentence before it ("Not everyone agrees")."""
 
     id: str = Field(pattern=r"^[a-z0-9-]+$")
     kind: Kind
     mode: Literal["slots", "quote"] = "slots"
+    follows: bool = False
     text: str
     own: RoleSpec | None = None
     earlier: RoleSpec | None = None
@@ -70,13 +71,17 @@ class Limits(_Part):
 
 
 class FrontMatter(_Part):
-    """The YAML at the head of a template file."""
+    """The YAML at the head of a template file.
+
+    `leads` are the words behind which the writer model judges how well a span of that shape reads; `verbs` word events.
+    """
 
     description: str
     domain: str
     mode: Mode
     limits: Limits
     verbs: dict[str, str]
+    leads: dict[Shape, str]
     slots: dict[Shape, SlotSpec] = {}
     forbidden: tuple[str, ...] = ()
     frames: tuple[FrameSpec, ...] = Field(min_length=1)
@@ -92,7 +97,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Fixed wording around slots, and what that wording asserts per role."""
+    """Fixed wording around slots, and what that wording asserts per role; `follows` as in the file."""
 
     id: str
     kind: Kind
@@ -100,6 +105,7 @@ class Frame:
     parts: tuple[str | Slot, ...]
     asserts: dict[Role, Asserts]
     events: dict[Role, tuple[str, ...] | None]
+    follows: bool = False
 
     @property
     def roles(self) -> tuple[Role, ...]:
@@ -126,15 +132,15 @@ class Template:
     def label(self) -> str:
         return f"{self.name}@{self.version}"
 
-    def prompt(self, *, title: str, note: str, own: dict[str, str] | None) -> str:
-        """The text that the writer model continues with a sentence."""
-        return self._body.render(title=title, note=note, own=own).rstrip("\n")
+    def prompt(self, *, title: str, own: str | None) -> str:
+        """The text that the writer model continues: `title` of the item, `own` words of this user or None."""
+        return self._body.render(title=title, own=own).rstrip("\n")
 
     @property
     def shared_prompt(self) -> int:
         """How many leading characters every prompt of this template has in common."""
-        one = self.prompt(title="\x01", note="\x01", own={"title": "\x01", "text": "\x01"})
-        two = self.prompt(title="\x02", note="\x02", own=None)
+        one = self.prompt(title="\x01", own="\x01")
+        two = self.prompt(title="\x02", own=None)
         return next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), 0)
 
 
@@ -248,7 +254,7 @@ def _frame(path: Path, text: str, spec: FrameSpec) -> Frame:
         for role, s in declared.items()
     }
     events = {role: None if s.event is None else _events(s.event) for role, s in declared.items()}
-    return Frame(spec.id, spec.kind, spec.mode, tuple(parts), asserts, events)
+    return Frame(spec.id, spec.kind, spec.mode, tuple(parts), asserts, events, spec.follows)
 
 
 def _events(event: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """What one request may rest on."""
 
 from rag_rationale.retrieval.gather import Pool, gather, history_tag
+from rag_rationale.retrieval.rarity import Rarity
 
-__all__ = ["Pool", "gather", "history_tag"]
+__all__ = ["Pool", "Rarity", "gather", "history_tag"]

@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from rag_rationale.config import Settings
@@ -16,7 +17,7 @@ from rag_rationale.grounding import VERSION, Verifier
 from rag_rationale.language.detect import detect_language
 from rag_rationale.planning import Planner, Reader
 from rag_rationale.prompting import Template, TemplateStore
-from rag_rationale.retrieval import Pool, gather
+from rag_rationale.retrieval import Pool, Rarity, gather
 from rag_rationale.service.assembling import Assembly, dominant_language
 from rag_rationale.service.snapshots import Snapshots
 from rag_rationale.types import (
@@ -26,6 +27,7 @@ from rag_rationale.types import (
     Embedder,
     Engine,
     Evidence,
+    Kind,
     Language,
     Mode,
     Plan,
@@ -34,14 +36,16 @@ from rag_rationale.types import (
     RationaleRequest,
     Sentence,
     Shape,
+    Snapshot,
     SourceReply,
     Timings,
     Verdict,
 )
-from rag_rationale.writing import Writer
+from rag_rationale.writing import Ranker, Writer
 
 ANSWERING = 0.80  # an answer to a query lies closer than this share of random passage pairs
-_ATTEMPTS = 8  # plans tried for one sentence before it is given up
+_ATTEMPTS = 6  # plans tried for one sentence before it is given up
+_DRAFTS = 2  # verified drafts of one plan that are ranked
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ class Explainer:
         language = self._language(request, pool)
         template = self.templates.get(request.template, language=language)
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
-        work = _Work(request, pool, template, self._analysers[language], self.engine, snapshot, clock)
+        rarity = self.snapshots.rarity(request.index)
+        work = _Work(request, pool, template, self._analysers[language], self.engine, snapshot, rarity, clock)
         reason = work.obstacle(language)
         if reason is None:
             for sentence in work.sentences():
@@ -154,7 +159,8 @@ class _Work:
         template: Template,
         analyser: Analyser,
         engine: Engine,
-        snapshot: object,
+        snapshot: Snapshot,
+        rarity: Rarity,
         clock: _Clock,
     ) -> None:
         self.request, self.pool, self.clock = request, pool, clock
@@ -174,14 +180,18 @@ class _Work:
             known_names=known,
             forbidden=template.meta.forbidden,
             limits=lambda shape: by_shape.get(shape, limits.title),
+            rarity=rarity,
         )
-        self._planner = Planner(pool, reader, snapshot)  # type: ignore[arg-type]
+        self._planner = Planner(pool, reader, snapshot)
         salt = f"{request.seed}\0{request.user.id}\0{item.item_id}\0{template.version}"
-        self._writer = Writer(template, engine, reader, analyser, salt=salt)
+        self._writer = Writer(template, reader, salt=salt)
+        own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
+        self._ranker = Ranker(template, engine, reader.telling, title=item.title, own=own)
         self._verifier = Verifier(analyser, verbs=template.meta.verbs, longest=limits.sentence)
         self._mode: Mode = template.meta.mode
-        self._answering = snapshot.background(ANSWERING)  # type: ignore[attr-defined]
+        self._answering = snapshot.background(ANSWERING)
         self._said: list[Plan] = []
+        self._heads: set[str] = set()
 
     def obstacle(self, language: Language) -> AbstentionReason | None:
         """Why there can be no rationale at all, None where there may be one."""
@@ -209,36 +219,49 @@ class _Work:
             if made is not None:
                 yield made
 
-    def _one(self, kind: Literal["match", "merit", "caveat"]) -> Sentence | None:
-        for attempt, plan in enumerate(self._planner.propose(kind, self._said)):
-            if attempt == _ATTEMPTS:
-                return None
-            for draft, verdict in self._grounded(plan):
-                self._said.append(plan)
-                self._writer.accept(draft)
-                return self.assembly.add(draft, verdict)
-        return None
-
-    def _grounded(self, plan: Plan) -> Iterator[tuple[Draft, Verdict]]:
-        """Supported drafts of a plan; a plan that fails goes down one mode, then is dropped."""
+    def _one(self, kind: Kind) -> Sentence | None:
+        """The best verified sentence of a kind. A plan that fails goes down one mode, then is dropped."""
+        plans = list(islice(self._planner.propose(kind, self._said), _ATTEMPTS))
         modes: list[Mode] = [self._mode, "quote"] if self._mode != "quote" else ["quote"]
         for mode in modes:
-            for n, draft in enumerate(self._drafts(plan, mode)):
-                self._tried += 1
-                verdict = self._verifier.verify(draft)
-                self.clock.lap("verify")
-                if verdict.label == "supported":
-                    yield draft, verdict
-                if n == 2:
-                    break
-
-    def _drafts(self, plan: Plan, mode: Mode) -> Iterator[Draft]:
-        hurry = self.clock.late
-        self.degraded |= hurry
-        title = self.pool.item.title
-        for draft in self._writer.drafts(plan, mode=mode, title=title, hurry=hurry):
+            drafts = {id(d): (d, plan, v) for plan in plans for d, v in self._supported(plan, mode)}
+            hurry = self.clock.late
+            self.degraded |= hurry
+            ranked = self._ranker.rank([d for d, _, _ in drafts.values()], hurry=hurry)
             self.clock.lap("write")
-            yield draft
+            if ranked:
+                best = ranked[0]
+                plan, verdict = next((p, v) for d, p, v in drafts.values() if d.parts == best.parts)
+                self._said.append(plan)
+                self._heads |= _heads(best)
+                self._writer.accept(best)
+                return self.assembly.add(best, verdict)
+        return None
+
+    def _supported(self, plan: Plan, mode: Mode) -> Iterator[tuple[Draft, Verdict]]:
+        """The first few drafts of a plan that the verifier lets through."""
+        supported = 0
+        for draft in islice(self._writer.drafts(plan, mode=mode), _DRAFTS * 3):
+            self._tried += 1
+            if self._repeats(draft):
+                continue
+            self.clock.lap("write")
+            verdict = self._verifier.verify(draft)
+            self.clock.lap("verify")
+            if verdict.label == "supported":
+                yield draft, verdict
+                supported += 1
+                if supported == _DRAFTS:
+                    return
+
+    def _repeats(self, draft: Draft) -> bool:
+        """Whether the draft speaks of the very thing that a sentence before it spoke of."""
+        return bool(_heads(draft) & self._heads)
+
+
+def _heads(draft: Draft) -> set[str]:
+    """What the item side of a draft is about."""
+    return {f.head for f in draft.fillers if f.head and f.evidence.side != "history"}
 
 
 class _Clock:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from rag_rationale.errors import UnknownEvidenceError
 from rag_rationale.index import SnapshotReader, check_embedder, open_snapshot
-from rag_rationale.retrieval import history_tag
+from rag_rationale.retrieval import Rarity, history_tag
 from rag_rationale.types import Embedder, SourceReply
 
+_SAMPLE = 4000  # passages whose words are counted when an index is opened
 _HIDDEN = "█"
 
 
@@ -20,6 +21,7 @@ class Snapshots:
     def __init__(self, folder: Path, embedder: Embedder) -> None:
         self._folder, self._embedder = folder, embedder
         self._open: dict[str, SnapshotReader] = {}
+        self._rarity: dict[str, Rarity] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str) -> SnapshotReader:
@@ -28,8 +30,13 @@ class Snapshots:
             if name not in self._open:
                 snapshot = open_snapshot(self._folder, name)
                 check_embedder(snapshot.manifest, self._embedder)
+                self._rarity[name] = Rarity(snapshot.sample_passages(_SAMPLE))
                 self._open[name] = snapshot
             return self._open[name]
+
+    def rarity(self, name: str) -> Rarity:
+        """How rare words are in the index, which must be open."""
+        return self._rarity[name]
 
     def names(self) -> list[str]:
         """Names of the indexes in the folder that have a current version."""

@@ -109,6 +109,7 @@ class Filler:
     end: int
     asserts: Asserts = Asserts()
     polarity: Polarity = "neutral"
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,9 @@ class Snapshot(Protocol):
 
     def item(self, item_id: str) -> Item | None: ...
 
+    def sample_passages(self, n: int) -> list[Passage]:
+        """About `n` passages spread evenly over the rows, fewer where there are fewer."""
+
     def item_passages(self, item_id: str) -> list[Passage]:
         """Every passage that speaks of the item: its own fields first, then its reviews, in row order."""
 

@@ -1,0 +1,63 @@
+"""What a request may not be: larger than a bound, or holding characters that no text has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rag_rationale.api.problems import as_response, problem_of
+from rag_rationale.errors import InvalidRequestError
+
+LARGEST_BODY = 1 << 20
+
+
+class BodyLimit:
+    """Answers 413 to a body over `largest` bytes: by its Content-Length before reading, else as soon as it is over."""
+
+    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY) -> None:
+        self._app, self._largest = app, largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        if any(size > self._largest for size in _declared(scope)):
+            return await as_response(problem_of(self._refusal()))(scope, receive, send)
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._largest:
+                raise self._refusal()
+            return message
+
+        return await self._app(scope, counted, send)
+
+    def _refusal(self) -> HTTPException:
+        return HTTPException(413, f"The body is larger than {self._largest} bytes.", headers={"Connection": "close"})
+
+
+def refuse_nul(value: object, where: str) -> None:
+    """Raise InvalidRequestError naming the first string in `value` (nested as JSON is) that holds a NUL."""
+    at = next(_with_nul(value, where), None)
+    if at is not None:
+        raise InvalidRequestError(f"`{at}` holds a NUL character.", remedy="Send text without it.")
+
+
+def _with_nul(value: object, where: str) -> Iterator[str]:
+    if isinstance(value, str):
+        if "\0" in value:
+            yield where
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _with_nul(inner, f"{where}.{key}")
+    elif isinstance(value, Sequence):
+        for n, inner in enumerate(value):
+            yield from _with_nul(inner, f"{where}[{n}]")
+
+
+def _declared(scope: Scope) -> list[int]:
+    return [int(value) for name, value in scope["headers"] if name == b"content-length" and value.isdigit()]

@@ -1,0 +1,91 @@
+"""Whether this process can answer: the engine has, and an index opens."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from pydantic import BaseModel
+
+from rag_rationale.errors import RagRationaleError
+from rag_rationale.service import Explainer
+from rag_rationale.types import GenerateRequest, ScoreRequest
+
+_log = logging.getLogger(__name__)
+
+
+class IndexState(BaseModel):
+    """An index by name, with the version that answers (`name@version`), or null where it does not open."""
+
+    name: str
+    label: str | None
+
+
+class Readiness(BaseModel):
+    """Body of `/readyz`. `reason` says why not, null where ready."""
+
+    ready: bool
+    reason: str | None
+    model: str
+    embedder: str
+    indexes: list[IndexState]
+
+
+class Probe:
+    """Asks the engine once, and the indexes every time. Safe to share between threads."""
+
+    def __init__(self, explainer: Explainer) -> None:
+        self._explainer = explainer
+        self._lock = threading.Lock()
+        self._answered = False
+
+    def check(self) -> Readiness:
+        """What answers now. Does not wait for an engine that is already being asked."""
+        indexes = open_indexes(self._explainer)
+        reason = self._engine_trouble()
+        if reason is None and not any(index.label for index in indexes):
+            reason = "no index opens" if indexes else "there is no index yet"
+        return Readiness(
+            ready=reason is None,
+            reason=reason,
+            model=self._explainer.engine.name,
+            embedder=self._explainer.embedder.name,
+            indexes=indexes,
+        )
+
+    def _engine_trouble(self) -> str | None:
+        if self._answered:
+            return None
+        if not self._lock.acquire(blocking=False):
+            return "the engine is being asked for the first time"
+        try:
+            _ask(self._explainer)
+            self._answered = True
+        except Exception:
+            _log.exception("the engine does not answer")
+            return "the engine does not answer; the log tells why"
+        finally:
+            self._lock.release()
+        return None
+
+
+def open_indexes(explainer: Explainer) -> list[IndexState]:
+    """Every index of the folder, opened; the log tells why one does not open."""
+    states = []
+    for name in explainer.snapshots.names():
+        try:
+            label = explainer.snapshots.get(name).manifest.label
+        except RagRationaleError as error:
+            _log.error("index %s does not open: %s", name, error)
+            label = None
+        states.append(IndexState(name=name, label=label))
+    return states
+
+
+def _ask(explainer: Explainer) -> None:
+    engine = explainer.engine
+    if "logprobs" in engine.capabilities:
+        engine.score(ScoreRequest(prefix="One two three", candidates=(" four",)))
+    else:
+        for _ in engine.generate(GenerateRequest(prefix="One two three", max_tokens=1)):
+            pass

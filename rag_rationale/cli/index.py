@@ -1,0 +1,139 @@
+"""`rag-rationale index …`: build, list, inspect and switch snapshots."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rag_rationale.building import BuildReport, build
+from rag_rationale.cli.progress import ProgressLine
+from rag_rationale.config import load_settings
+from rag_rationale.connect import open_embedder
+from rag_rationale.index import collect_garbage, describe_versions, diff, list_indexes, open_snapshot, promote, rollback
+from rag_rationale.index import verify as verify_index
+
+_SHOWN_FAULTS = 5
+
+
+def add_commands(commands: Any) -> None:
+    parser = commands.add_parser("index", help="build, list, inspect and switch indexes")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    made = actions.add_parser("build", help="build a new version from catalogue files")
+    made.add_argument("name", metavar="NAME")
+    made.add_argument("--items", type=Path, required=True, metavar="FILE")
+    made.add_argument("--reviews", type=Path, required=True, metavar="FILE")
+    made.add_argument("--events", type=Path, metavar="FILE")
+    made.add_argument("--users", type=Path, metavar="FILE")
+    made.add_argument("--embedder", metavar="MODEL", help="instead of RAG_RATIONALE_EMBEDDER")
+    made.add_argument("--no-promote", action="store_true", help="leave the current version active")
+    made.add_argument("--strict", action="store_true", help="stop at the first bad row")
+    made.add_argument("--quiet", action="store_true", help="no progress, one summary line")
+    made.set_defaults(run=_build)
+    for name, run, text in (
+        ("info", _info, "what the current version holds"),
+        ("list", _list, "the versions of an index, or all indexes"),
+        ("verify", _verify, "check every hash of a version"),
+        ("promote", _promote, "make a version the current one"),
+        ("rollback", _rollback, "go back to the version before"),
+        ("diff", _diff, "what two versions do not share"),
+        ("gc", _gc, "delete old versions"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("name", metavar="NAME", nargs="?" if name == "list" else None)
+        if name in {"info", "verify"}:
+            action.add_argument("--version", metavar="VERSION")
+        if name == "promote":
+            action.add_argument("version", metavar="VERSION")
+        if name == "diff":
+            action.add_argument("old", metavar="OLD")
+            action.add_argument("new", metavar="NEW")
+        if name == "gc":
+            action.add_argument("--keep", type=int, default=3, help="versions before the current one to keep")
+        action.set_defaults(run=run)
+
+
+def _build(options: argparse.Namespace) -> int:
+    settings = load_settings(embedder=options.embedder)
+    progress = ProgressLine(quiet=options.quiet)
+    report = build(
+        options.name,
+        items=options.items,
+        reviews=options.reviews,
+        events=options.events,
+        users=options.users,
+        embedder=open_embedder(settings),
+        folder=settings.indexes,
+        promote=not options.no_promote,
+        strict=options.strict,
+        progress=progress,
+    )
+    progress.finish()
+    _report_faults(report)
+    counts = ", ".join(f"{count:,} {what}" for what, count in report.counts.items())
+    state = "active" if report.promoted else "not promoted"
+    print(f"{report.name}@{report.version} ({state}): {counts}; {sum(report.seconds.values()):.1f} s")
+    return 0
+
+
+def _report_faults(report: BuildReport) -> None:
+    for name, of_file in report.files.items():
+        row: dict[str, Any] = dict(of_file.as_json())
+        problems = {key: value for key, value in row.items() if key not in {"rows", "examples"} and value}
+        if problems:
+            print(f"{name}: {json.dumps(problems, ensure_ascii=False, default=str)}", file=sys.stderr)
+    if report.quarantined:
+        told = ", ".join(f"{count} {reason}" for reason, count in report.quarantined.most_common())
+        print(f"quarantined passages: {told}", file=sys.stderr)
+
+
+def _info(options: argparse.Namespace) -> int:
+    snapshot = open_snapshot(load_settings().indexes, options.name, version=options.version)
+    manifest = snapshot.manifest
+    snapshot.close()
+    print(f"{manifest.label}, made {manifest.created}")
+    print(f"embedder  {manifest.embedder} ({manifest.dimension} dimensions)")
+    print(f"holds     {', '.join(f'{count:,} {what}' for what, count in manifest.counts.items())}")
+    print(f"languages {', '.join(f'{count:,} {lang}' for lang, count in manifest.languages.items())}")
+    print(f"segments  {len(manifest.segments)}; FAISS {', '.join(f'{k}: {v}' for k, v in manifest.faiss.items())}")
+    print(f"report    {json.dumps(manifest.report, ensure_ascii=False)}")
+    return 0
+
+
+def _list(options: argparse.Namespace) -> int:
+    folder = load_settings().indexes
+    for name in [options.name] if options.name else list_indexes(folder):
+        for version in describe_versions(folder, name):
+            mark = "*" if version.current else " "
+            manifest = version.manifest
+            print(f"{mark} {manifest.label}  {version.bytes / 1e6:,.1f} MB  {manifest.counts}  {manifest.embedder}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    manifest = verify_index(load_settings().indexes, options.name, version=options.version)
+    print(f"{manifest.label}: {len(manifest.files)} files, every hash holds")
+    return 0
+
+
+def _promote(options: argparse.Namespace) -> int:
+    print(f"{promote(load_settings().indexes, options.name, options.version).label} is current")
+    return 0
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    print(f"{rollback(load_settings().indexes, options.name).label} is current")
+    return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    print(json.dumps(diff(load_settings().indexes, options.name, options.old, options.new), indent=2))
+    return 0
+
+
+def _gc(options: argparse.Namespace) -> int:
+    for deleted in collect_garbage(load_settings().indexes, options.name, keep=options.keep):
+        print(f"deleted {deleted}")
+    return 0

@@ -1,0 +1,29 @@
+"""`rag-rationale serve`: the HTTP service."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import Any
+
+from rag_rationale.api import serve
+from rag_rationale.config import load_settings
+from rag_rationale.connect import open_explainer
+
+
+def add_commands(commands: Any) -> None:
+    parser = commands.add_parser("serve", help="run the HTTP service")
+    parser.add_argument("--host", help="instead of RAG_RATIONALE_HOST")
+    parser.add_argument("--port", type=int, help="instead of RAG_RATIONALE_PORT")
+    parser.set_defaults(run=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    settings = load_settings(host=options.host, port=options.port)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s")
+    explainer = open_explainer(settings)
+    try:
+        serve(explainer, settings.host, settings.port)
+    finally:
+        explainer.close()
+    return 0

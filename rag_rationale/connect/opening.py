@@ -1,0 +1,31 @@
+"""Opens what the settings name, `provider:model` strings included: those go through LangChain, all else as ever."""
+
+from __future__ import annotations
+
+from rag_rationale import service
+from rag_rationale.config import Settings, load_settings
+from rag_rationale.connect.models import LangChainEmbedder, LangChainEngine
+from rag_rationale.models import resolve
+from rag_rationale.service import Explainer, opening
+from rag_rationale.types import Embedder
+
+
+def open_explainer(settings: Settings | None = None) -> Explainer:
+    """An explainer for the settings (default: from the environment), whichever models they name.
+
+    Warns with TextsLeaveWarning for each that is behind LangChain. Raises SettingsError where LangChain cannot open it,
+    ModelMissingError with the command to run where a local model is not prepared.
+    """
+    settings = settings or load_settings()
+    behind = resolve(settings.llm, "writer", folder=settings.models).kind == "provider"
+    engine = LangChainEngine(settings.llm) if behind else None
+    return service.open_explainer(settings, embedder=open_embedder(settings), engine=engine)
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The embedder that `settings.embedder` names; warns and raises as `open_explainer` does."""
+    if settings.embedder != "hashed":
+        model = resolve(settings.embedder, "embedder", folder=settings.models)
+        if model.kind == "provider":
+            return LangChainEmbedder(settings.embedder)
+    return opening.open_embedder(settings)

@@ -1,0 +1,57 @@
+"""How rare each word is in an index: what nearly every review says ("good", "service", 不错) tells nobody anything."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rag_rationale.types import Language, Passage
+
+_SAMPLE_AT_LEAST = 20  # passages of a language below which no word is called common
+_SAMPLE_TO_KNOW, _HARDLY = 2000, 4  # a word that at most 4 of 2,000 passages or more have is hardly known
+_CAP = 5.0  # nats; words rarer than this, misspellings among them, count as this rare
+_FULL = 16.0  # nats of a span that tells as much as one can ask for
+_TOKEN = re.compile(r"[A-Za-z0-9]+|[\u3400-\u9fff]")
+
+
+class Rarity:
+    """Inverse document frequency of words over a sample of an index's passages, per language.
+
+    Words are letters-and-digits runs, and pairs of Han characters, so that one measure serves both languages.
+    """
+
+    def __init__(self, passages: Sequence[Passage]) -> None:
+        self._total: Counter[Language] = Counter(p.lang for p in passages)
+        self._counts: dict[Language, Counter[str]] = {"en": Counter(), "zh": Counter()}
+        for passage in passages:
+            self._counts[passage.lang].update(set(_units(passage.text)))
+
+    def of(self, word: str, lang: Language) -> float:
+        """Nats: 0 for a word that every passage has, `_CAP` for one that none or few have."""
+        total = self._total[lang]
+        if total < _SAMPLE_AT_LEAST:
+            return _CAP / 2
+        return min(math.log((total + 1) / (self._counts[lang][word] + 0.5)), _CAP)
+
+    def unheard(self, word: str, lang: Language) -> bool:
+        """Whether hardly any passage has the word; never so in an index too small to tell."""
+        return self._total[lang] >= _SAMPLE_TO_KNOW and self._counts[lang][word.lower()] <= _HARDLY
+
+    def telling(self, words: str, lang: Language) -> float:
+        """How much some words tell, 0 to 1: the rarity of its distinct words, saturating."""
+        weight = 0.5 if lang == "zh" else 1.0  # a Han pair is about half a word, since pairs overlap
+        rare = sum(max(self.of(u, lang) - 1.5, 0.0) for u in set(_units(words))) * weight
+        return min(rare / _FULL, 1.0)
+
+
+def _units(text: str) -> list[str]:
+    tokens = _TOKEN.findall(text.lower())
+    pairs = [a + b for a, b in pairwise(tokens) if _is_han(a) and _is_han(b)]
+    return [t for t in tokens if not _is_han(t)] + pairs
+
+
+def _is_han(token: str) -> bool:
+    return "\u3400" <= token <= "\u9fff"

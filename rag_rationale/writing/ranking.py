@@ -1,0 +1,72 @@
+"""Ranks drafts by the writer model: how well their words read, how much they tell, and the planner's order.
+
+The model does not invent; it is asked how likely each span is after a lead of the template ("One reviewer says"), by
+teacher forcing, as mean log-probability per token. A model without log-probabilities is asked to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from rag_rationale.prompting import Template
+from rag_rationale.types import Draft, Engine, Filler, GenerateRequest, Score, ScoreRequest, Shape
+
+TELLING = 3.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
+OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
+ORDER = 0.12  # nats per token that each place in the planner's order is worth
+WORST = -7.0  # mean log-probability below which words do not read as language
+_WORDS = {"np", "clause", "quote"}
+_NOT_PICKED = -5.0
+
+
+class Ranker:
+    """Ranks the drafts of one request; a span is scored once, however many sentences it is tried for."""
+
+    def __init__(
+        self, template: Template, engine: Engine, telling: Callable[[str], float], *, title: str, own: str | None
+    ) -> None:
+        self._template, self._engine, self._telling = template, engine, telling
+        self._prompt = template.prompt(title=title, own=own)
+        self._scores: dict[tuple[Shape, str], float] = {}
+
+    def rank(self, drafts: Sequence[Draft], *, hurry: bool) -> list[Draft]:
+        """The drafts, best first, each with its likelihood; those that do not read as language are left out.
+
+        With `hurry` the model is not asked: the planner's order and what the spans tell decide.
+        """
+        if not hurry:
+            self._score([f for draft in drafts for f in self._scored_fillers(draft)])
+        ranked = []
+        for place, draft in enumerate(drafts):
+            scores = [s for f in self._scored_fillers(draft) if (s := self._scores.get((f.shape, f.text))) is not None]
+            likelihood = min(scores) if scores else None
+            if likelihood is not None and likelihood < WORST:
+                continue
+            told = sum(self._telling(f.text) for f in draft.fillers if f.evidence.side != "history")
+            own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
+            value = (likelihood or 0.0) + TELLING * min(told, 1.0) + OWN_WORDS * own - ORDER * place
+            ranked.append((value, place, replace(draft, likelihood=likelihood)))
+        return [draft for _, _, draft in sorted(ranked, key=lambda entry: (-entry[0], entry[1]))]
+
+    def _scored_fillers(self, draft: Draft) -> list[Filler]:
+        return [f for f in draft.fillers if f.shape in self._template.meta.leads]
+
+    def _score(self, fillers: Sequence[Filler]) -> None:
+        for shape, lead in self._template.meta.leads.items():
+            texts = tuple(
+                dict.fromkeys(f.text for f in fillers if f.shape == shape and (shape, f.text) not in self._scores)
+            )
+            if texts:
+                scores = self._ask(lead, texts)
+                self._scores.update({(shape, text): s.mean for text, s in zip(texts, scores, strict=True)})
+
+    def _ask(self, lead: str, texts: tuple[str, ...]) -> list[Score]:
+        gap, stop = (" ", ".") if self._template.language == "en" else ("", "。")
+        prefix = f"{self._prompt}{gap}{lead}"
+        candidates = tuple(f"{gap}{text}{stop}" for text in texts)
+        if "logprobs" in self._engine.capabilities:
+            return self._engine.score(ScoreRequest(prefix, candidates, shared=self._template.shared_prompt))
+        events = self._engine.generate(GenerateRequest(prefix, choices=candidates, max_tokens=128))
+        picked = "".join(event.text for event in events)
+        return [Score(0.0 if c == picked else _NOT_PICKED, 1) for c in candidates]
