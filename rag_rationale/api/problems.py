@@ -89,6 +89,8 @@ def kind_of(error: Exception) -> Kind:
 
 def problem_of(error: Exception) -> Problem:
     """The problem that tells a caller of an error. What only the operator can mend is logged with its traceback."""
+    if isinstance(error, HTTPException) and error.status_code == 400:
+        return _malformed("it is not UTF-8, nested too deeply, or holds too long a number")
     if isinstance(error, HTTPException):
         title = HTTPStatus(error.status_code).phrase
         return Problem(type="about:blank", title=title, status=error.status_code, detail=str(error.detail))
@@ -135,13 +137,16 @@ def _answer(request: Request, error: Exception) -> Response:
     return as_response(problem_of(error), {"Retry-After": "1"} if isinstance(error, BusyError) else headers)
 
 
+def _malformed(reason: str) -> Problem:
+    kind = KINDS[MalformedBodyError]
+    return Problem(type=kind.type, title=kind.title, status=kind.status, detail=f"The body is not JSON: {reason}.")
+
+
 def _invalid(error: RequestValidationError) -> Problem:
     faults = error.errors()
     malformed = next((fault for fault in faults if fault["type"] == "json_invalid"), None)
     if malformed is not None:
-        kind, reason = KINDS[MalformedBodyError], malformed.get("ctx", {}).get("error", "")
-        detail = f"The body is not JSON, from character {malformed['loc'][-1]} on: {reason}."
-        return Problem(type=kind.type, title=kind.title, status=kind.status, detail=detail)
+        return _malformed(f"{malformed['ctx']['error']} (character {malformed['loc'][-1]})")
     kind = KINDS[errors.InvalidRequestError]
     fields = [{"field": _field(fault["loc"]), "reason": _reason(fault)} for fault in faults[:_MOST_FAULTS]]
     detail = f"{len(faults)} field{'s do' if len(faults) > 1 else ' does'} not fit the schema."

@@ -28,10 +28,11 @@ _SHORT_NAME = re.compile(
 _IDENTITY = re.compile(
     r"(?:(?<=^)|(?<=[，。是]))一[款个家部本条双件种篇档份支台把副座间类套场群杯趟][^，。；！？：\n]{3,28}$"
 )
+_REPORTS = {"它", "他", "她", "他们", "她们", "它们", "觉得", "感觉", "认为", "以为", "个人", "推荐", "建议"}
 _PARTICLES = set("啊呀吧呢嘛哦哈啦哟呐嘞咯的")
 _NOUNS = ("n", "vn", "an", "j", "l", "eng")
 _IRREALIS = re.compile(
-    "如果|要是|假如|希望|但愿|以为|本以为|原以为|应该|以前|从前|曾经|号称|据说|听说|宣传说|说好的|本该|早知道|要不是|如能|若|期待|不如"
+    "的话|如果|要是|假如|希望|但愿|以为|本以为|原以为|应该|以前|从前|曾经|号称|据说|听说|宣传说|说好的|本该|早知道|要不是|如能|若|期待|不如"
 )
 _NOMINAL = {"n", "nz", "ns", "nt", "vn", "an", "j", "b", "eng", "nrt", "ng"}
 _CONTENT = ("n", "v", "a", "b", "i", "l", "j", "m", "z", "t", "s", "eng", "d")
@@ -238,7 +239,8 @@ class Chinese:
             or any(w.text in self._lists["question"] for w in words)
             or self._speaks(words, "first_person")
             or self._speaks(words, "second_person")
-            or any(w.text in {"它", "他", "她", "他们", "她们", "它们"} for w in words)
+            or any(w.text in _REPORTS for w in words)
+            or words[-1].text[-1] in "吧吗呢哈"
         ):
             return None
         return words

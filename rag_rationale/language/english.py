@@ -23,7 +23,9 @@ _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"
 _SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
-_ODD = re.compile(r"[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp")
+_ODD = re.compile(
+    r"\.\.|…|[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp"
+)
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly"}
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
@@ -148,13 +150,14 @@ class English:
             or "\n" in raw
             or _ODD.search(raw)
             or any(mark in raw for mark in '?!;:()/&–"“”')
-            or any(t.text == "," and t.nbor(1).pos_ != "ADJ" for t in doc[start : end - 1])
+            or any(t.text == "," and _opens_a_phrase(t) for t in doc[start : end - 1])
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
             or self._speaks(tokens, "first_person")
             or self._speaks(tokens, "second_person")
             or not any(t.dep_ in _COMPLEMENTS for t in head.children)
+            or tokens[-1].lower_ in {"just", "only", "so", "very", "really", "even", "more", "like"}
             or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
             or raw.split()[-1].lower() in self._lists["discourse"]
             or not _agrees(subject, head)
@@ -208,7 +211,8 @@ class English:
         for child in head.children:
             if child.dep_ == "prep" and child.lower_ in {"of", "with", "from"} and child.i == head.i + 1:
                 inner = next((c for c in child.children if c.dep_ == "pobj"), None)
-                if inner is not None and inner.pos_ in {"NOUN", "PROPN"}:
+                whole = inner is not None and not any(c.dep_ in {"prep", "relcl", "acl"} for c in inner.children)
+                if inner is not None and whole and inner.pos_ in {"NOUN", "PROPN"}:
                     ends.append(inner.i + 1)
         polarity = self._praised(head)
         for end in ends:
@@ -275,6 +279,12 @@ class English:
 
 def _is_content(token: Any) -> bool:
     return bool((token.pos_ in {"NOUN", "PROPN", "ADJ", "VERB", "NUM", "ADV"} and token.is_alpha) or token.like_num)
+
+
+def _opens_a_phrase(comma: Any) -> bool:
+    """Whether something other than one more adjective stands behind a comma."""
+    after = comma.nbor(1)
+    return after.pos_ not in {"ADJ", "ADV"} or after.head.pos_ in {"NOUN", "PROPN"}
 
 
 def _tense_tag(head: Any) -> str:

@@ -7,13 +7,12 @@ planner knows relevance, agreement and honesty; it does not know wording.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rag_rationale.planning.readings import Reader, Reading
+from rag_rationale.planning.readings import LISTED, Reader, Reading
 from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot, Vectors
 
@@ -21,8 +20,8 @@ CONNECTED = 0.80  # a match claims a connection: closer than this share of rando
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
 _BONUS = {"clause": 0.15, "identity": 0.15, "np": 0.0, "quote": -0.3}  # a quotation is the last resort
+_SOMETHING = 0.35  # how much a description must tell to stand beside what people say
 _WORDED = {"review", "preference", "rating"}  # history that is more than a verb
-_LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
 _LOOKED_AT = 24  # passages of each side that are read at most per plan
 
 
@@ -91,8 +90,10 @@ class Planner:
         told = [e for e in self._pool.facts if e.passage.field != "title"]
         if self._pool.query is not None:
             return told
-        prose = [e for e in told if not _LISTED.match(e.passage.text)]
-        return prose or (told if bare else [])
+        prose = [e for e in told if not LISTED.match(e.passage.text)]
+        kinds = [word.lower() for word in self._pool.item.categories]
+        told = sorted(told, key=lambda e: -sum(word in e.passage.text.lower() for word in kinds))
+        return prose or (told[:1] if bare else [])
 
     def _matches(self, fresh: _Fresh) -> Iterator[Plan]:
         """Pairs of something the user cares about and something the item offers, by closeness and worth."""
@@ -149,7 +150,8 @@ class Planner:
     ) -> Iterator[Plan]:
         ranked = sorted((e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True)
         told = [(e, self._told(self._reader.read(e), polarity)) for e in ranked[:_LOOKED_AT]]
-        usable = [(self._worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None]
+        least = _SOMETHING if role == "facts" and fresh.about else -1.0
+        usable = [(self._worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None and tells >= least]
         for _, evidence in sorted(usable, key=lambda pair: -pair[0]):
             yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
 

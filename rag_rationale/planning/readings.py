@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from rag_rationale.retrieval import Rarity
 from rag_rationale.types import Analyser, Evidence, Polarity, Shape, Span
 
+LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
+"""How a listed fact begins, such as "Opening hours: 9 to 5": it can be quoted, and holds no clause."""
+
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _STAFF = frozenset(
     "server servers waiter waiters waitress staff service services host hostess captain manager guy guys chef steward "
@@ -32,7 +35,7 @@ class Reading:
 class Reader:
     """Reads evidence through the analyser of the reply's language.
 
-    `known_names` are words of the item's own text: naming its director gives nobody away, naming its waiter does.
+    `title` is the item's name; `known_names` are words of the item's own text: naming its director gives nobody away, naming its waiter does.
     `forbidden` are words that a template never lets through, quotations included.
     """
 
@@ -40,12 +43,15 @@ class Reader:
         self,
         analyser: Analyser,
         *,
+        title: str,
         known_names: str,
         forbidden: Sequence[str],
         limits: Callable[[Shape], int],
         rarity: Rarity,
     ) -> None:
         self._rarity = rarity
+        own = [re.escape(word) for word in re.findall(r"\w{2,}", title)]
+        self._title = re.compile("|".join([re.escape(title), *own]), re.IGNORECASE)
         self._analyser, self._known, self._limits = analyser, known_names.lower(), limits
         self._forbidden = [phrase.lower() for phrase in forbidden]
         self._cache: dict[str, Reading] = {}
@@ -57,8 +63,8 @@ class Reader:
         return self._cache[evidence.id]
 
     def telling(self, words: str) -> float:
-        """How much some words tell, 0 to 1: what could be said of anything tells nothing."""
-        return self._rarity.telling(words, self._analyser.language)
+        """How much some words tell, 0 to 1: what could be said of anything, and the item's own name, tell nothing."""
+        return self._rarity.telling(self._title.sub(" ", words), self._analyser.language)
 
     def _spans(self, evidence: Evidence) -> list[Span]:
         passage = evidence.passage
@@ -68,10 +74,12 @@ class Reader:
             whole = Span(passage.text, 0, len(passage.text), "quote", "", polarity="positive")
             return [whole] if len(passage.text) <= self._limits("quote") else []
         review = evidence.side == "review"
+        listed = evidence.side == "item" and LISTED.match(passage.text) is not None
         return [
             span
             for span in self._analyser.spans(passage.text)
             if len(span.text) <= self._limits(span.shape)
+            and (span.shape == "quote" or not listed)
             and self._says_so(span, evidence)
             and not (review and self._names_someone(span))
         ]

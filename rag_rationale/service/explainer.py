@@ -177,6 +177,7 @@ class _Work:
         }
         reader = Reader(
             analyser,
+            title=item.title,
             known_names=known,
             forbidden=template.meta.forbidden,
             limits=lambda shape: by_shape.get(shape, limits.title),

@@ -35,7 +35,7 @@ class HistoryEntry(_Body):
     event: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,32}$")] = "view"
     rating: float | None = Field(default=None, ge=1, le=5)
     text: LongText | None = None
-    timestamp: int | None = None
+    timestamp: int | None = Field(default=None, ge=-(2**53), le=2**53)
 
     @model_validator(mode="after")
     def _names_an_item(self) -> Self:

@@ -12,9 +12,9 @@ from dataclasses import replace
 from rag_rationale.prompting import Template
 from rag_rationale.types import Draft, Engine, Filler, GenerateRequest, Score, ScoreRequest, Shape
 
-TELLING = 3.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
+TELLING = 2.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
-ORDER = 0.12  # nats per token that each place in the planner's order is worth
+ORDER = 0.25  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
 _WORDS = {"np", "clause", "quote"}
 _NOT_PICKED = -5.0
