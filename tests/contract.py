@@ -57,7 +57,7 @@ class Catalogue:
             by_user.setdefault(str(row.get("user_id")), []).append(row)
         trust: dict[str, float] = {}
         for row in _rows(users) if users else ():
-            trust.setdefault(str(row.get("user_id")), float(row.get("trust", 1.0)))
+            trust.setdefault(str(row.get("user_id")), _trust(row))
         known = {str(r["user_id"]) for r in by_review.values() if r.get("user_id") is not None}
         return cls(by_item, by_review, by_user, trust, frozenset(known | set(by_user) | set(trust)))
 
@@ -68,13 +68,12 @@ class Catalogue:
             for r in self.reviews.values()
             if r.get("user_id") == user
             and r.get("rating") is not None
-            and not f"{r.get('title')}{r.get('text')}".strip()
+            and not f"{r.get('title') or ''}{r.get('text') or ''}".strip()
         ]
         return self.events.get(user, []) + wordless
 
     def trust_of(self, review: Row) -> float:
-        own = review.get("trust")
-        return min(1.0 if own is None else float(own), self.trust.get(str(review.get("user_id")), 1.0))
+        return min(_trust(review), self.trust.get(str(review.get("user_id")), 1.0))
 
 
 def check_reply(reply: Row, *, request: Row, catalogue: Catalogue, min_trust: float = 0.5) -> list[str]:
@@ -425,6 +424,10 @@ def _same(shown: str, raw: str) -> bool:
         return False
     hidden = "".join(r for s, r in zip(shown, raw, strict=True) if s == MASK != r)
     return not hidden or "@" in hidden or " at " in hidden or sum(c.isdigit() for c in hidden) >= _SHORT_RUN
+
+
+def _trust(row: Row) -> float:
+    return 1.0 if row.get("trust") is None else float(row["trust"])
 
 
 def _field(row: Row | None, field: str, allowed: tuple[str, ...]) -> str | None:

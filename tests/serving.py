@@ -1,4 +1,4 @@
-"""What the tests of the API stand on: an explainer over the planted catalogue, and a reader of event streams."""
+"""What the tests of the API stand on: an explainer over a small shop, and a reader of event streams."""
 
 from __future__ import annotations
 
@@ -24,8 +24,23 @@ from rag_rationale.service.opening import open_analysers
 from rag_rationale.types import Analyser, Language, RationaleRequest
 
 TOKEN = "a-secret-of-the-operator"
-PERSONAL = {"index": "shop", "user": {"id": "u1"}, "item": {"id": "i0"}}
-"""A request that the planted catalogue answers with sentences that cite the user's history."""
+REQUEST = {"index": "shop", "user": {"id": "author-ann"}, "item": {"id": "pack"}}
+"""A request that has candidates of every side and enough said about its item for several sentences."""
+
+DESCRIPTIONS = {
+    "pack": ("Ridge pack", "This is a light pack for long hikes. The hip belt has two deep pockets."),
+    "boots": ("Moor boots", "These are waterproof boots for wet ground. The sole can be replaced."),
+    "tent": ("Gale tent", "This is a tent for two people. The poles are made of aluminium."),
+}
+REVIEWS = [
+    ("author-ann", "boots", 5, "The lining kept my feet dry for a week. The laces are strong."),
+    ("author-ann", "tent", 4, "The poles held in a heavy storm."),
+    ("author-bob", "pack", 5, "The hip belt spreads the load very well. The pockets are large and useful."),
+    ("author-cleo", "pack", 5, "The straps are soft and comfortable on long hikes."),
+    ("author-dan", "pack", 2, "Sadly the zip broke after three days."),
+    ("author-bob", "tent", 3, "The tent was heavy to carry."),
+]
+EVENTS = [{"user_id": "author-ann", "item_id": "tent", "event": "purchase", "timestamp": 900}]
 
 
 def analysers() -> Mapping[Language, Analyser]:
@@ -36,11 +51,23 @@ def analysers() -> Mapping[Language, Analyser]:
         pytest.skip(f"needs the English syntax model: {error}")
 
 
+def catalogue(folder: Path) -> dict[str, Path]:
+    """The catalogue as files. Every author's id begins with `author-`, no other text does."""
+    folder.mkdir()
+    items = [{"item_id": id_, "title": title, "description": text} for id_, (title, text) in DESCRIPTIONS.items()]
+    reviews = [
+        {"review_id": f"r{n}", "user_id": user, "item_id": item, "rating": rating, "timestamp": 100 * n, "text": text}
+        for n, (user, item, rating, text) in enumerate(REVIEWS)
+    ]
+    rows = {"items": items, "reviews": reviews, "events": EVENTS}
+    return {name: planted.write_jsonl(folder / f"{name}.jsonl", rows[name]) for name in rows}
+
+
 def open_planted(folder: Path, known: Mapping[Language, Analyser], *, admin_token: str | None = TOKEN) -> Explainer:
-    """An explainer over index `shop`, built in `folder` from the planted catalogue if it is not there yet."""
+    """An explainer over index `shop`, built in `folder` from `catalogue` if it is not there yet."""
     embedder = HashedEmbedder()
     if not (folder / "indexes" / "shop").exists():
-        build("shop", **planted.write_catalogue(folder / "files"), embedder=embedder, folder=folder / "indexes")
+        build("shop", **catalogue(folder / "files"), embedder=embedder, folder=folder / "indexes")
     settings = Settings(indexes=folder / "indexes", admin_token=admin_token)
     return Explainer(settings=settings, embedder=embedder, engine=ScriptedEngine(), analysers=known)
 

@@ -10,20 +10,22 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
-import planted
 import pytest
 import serving
 import uvicorn
 from fastapi.testclient import TestClient
+from starlette.requests import ClientDisconnect
 
 from rag_rationale import errors
 from rag_rationale.api import create_app, examples, problems, serve
 from rag_rationale.api.limits import LARGEST_BODY
+from rag_rationale.api.streaming import EventStream
 from rag_rationale.api.workers import Workers
-from rag_rationale.service import Explainer
+from rag_rationale.embedding import HashedEmbedder
+from rag_rationale.service import Explainer, Step
 from rag_rationale.types import Analyser, Language, Rationale, RationaleRequest, Score, ScoreRequest, SourceReply
 
 JSON = {"Content-Type": "application/json"}
@@ -53,44 +55,55 @@ def client(explainer: Explainer) -> Iterator[TestClient]:
         yield made
 
 
+class Failing(Explainer):
+    """Raises `error` before the first step."""
+
+    def __init__(self, real: Explainer, error: Exception) -> None:
+        self.__dict__.update(real.__dict__)
+        self.error = error
+
+    def steps(self, *_: Any, **__: Any) -> Iterator[Any]:
+        raise self.error
+        yield
+
+
 def _client(explainer: Explainer, **arguments: Any) -> TestClient:
     return TestClient(create_app(explainer, **arguments), raise_server_exceptions=False)
 
 
-def _cited(client: TestClient, side: str) -> dict[str, Any]:
-    """A piece of evidence of this side that a rationale cites."""
-    evidence = client.post("/v1/rationales", json=serving.PERSONAL).json()["evidence"]
-    found: dict[str, Any] = next(e for e in evidence if e["side"] == side)
-    return found
+def _candidate(client: TestClient, side: str) -> str:
+    """The id of a candidate of this side."""
+    stream = client.post("/v1/rationales", json=serving.REQUEST | {"stream": True}).text
+    return next(each["id"] for each in serving.events(stream)[0][1]["candidates"] if each["side"] == side)
 
 
 # --- rationales -------------------------------------------------------------------------------------------------------
 
 
 def test_a_reply_is_a_rationale_true_to_the_contract(client: TestClient, explainer: Explainer) -> None:
-    reply = client.post("/v1/rationales", json=serving.PERSONAL)
+    reply = client.post("/v1/rationales", json=serving.REQUEST)
     rationale = Rationale.model_validate_json(reply.content)
     assert (reply.status_code, reply.headers["content-type"]) == (200, "application/json")
-    assert (rationale.status, rationale.personal) == ("grounded", True)
+    assert rationale.status == "grounded"
     assert rationale.provenance.index == explainer.snapshots.get("shop").manifest.label
-    assert rationale.rationale == explainer.explain(RationaleRequest.model_validate(serving.PERSONAL)).rationale
+    assert rationale.rationale == explainer.explain(RationaleRequest.model_validate(serving.REQUEST)).rationale
 
 
 def test_a_stream_brings_candidates_then_each_sentence_then_the_whole(client: TestClient) -> None:
-    reply = client.post("/v1/rationales", json=serving.PERSONAL | {"stream": True})
+    reply = client.post("/v1/rationales", json=serving.REQUEST | {"stream": True})
     assert reply.headers["content-type"].startswith("text/event-stream")
     found = serving.events(reply.text)
     done = Rationale.model_validate(found[-1][1])
     assert [name for name, _ in found] == ["evidence", *["sentence"] * len(done.sentences), "done"]
     assert len(done.sentences) >= 2
     assert [data for name, data in found if name == "sentence"] == [s.model_dump(mode="json") for s in done.sentences]
-    whole = Rationale.model_validate_json(client.post("/v1/rationales", json=serving.PERSONAL).content)
+    whole = Rationale.model_validate_json(client.post("/v1/rationales", json=serving.REQUEST).content)
     changing = {"id", "timings_ms"}
     assert done.model_dump(exclude=changing) == whole.model_dump(exclude=changing)
 
 
 def test_candidates_are_told_by_id_and_side_only_and_hold_all_that_is_cited(client: TestClient) -> None:
-    found = serving.events(client.post("/v1/rationales", json=serving.PERSONAL | {"stream": True}).text)
+    found = serving.events(client.post("/v1/rationales", json=serving.REQUEST | {"stream": True}).text)
     candidates = found[0][1]["candidates"]
     assert {frozenset(each) for each in candidates} == {frozenset({"id", "side"})}
     sides = {each["id"]: each["side"] for each in candidates}
@@ -108,7 +121,7 @@ def test_a_stream_that_waits_is_kept_alive_by_comments(explainer: Explainer) -> 
                 time.sleep(0.2)
                 yield step
 
-    reply = _client(Slow(), heartbeat=0.05).post("/v1/rationales", json=serving.PERSONAL | {"stream": True})
+    reply = _client(Slow(), heartbeat=0.05).post("/v1/rationales", json=serving.REQUEST | {"stream": True})
     names = [name for name, _ in serving.events(reply.text)]
     assert names[0] == "comment"
     assert names.count("comment") >= 4
@@ -116,14 +129,14 @@ def test_a_stream_that_waits_is_kept_alive_by_comments(explainer: Explainer) -> 
 
 
 def test_what_fails_before_the_first_event_keeps_its_status_in_a_stream(client: TestClient) -> None:
-    reply = client.post("/v1/rationales", json=serving.PERSONAL | {"item": {"id": "i99"}, "stream": True})
+    reply = client.post("/v1/rationales", json=serving.REQUEST | {"item": {"id": "nowhere"}, "stream": True})
     assert (reply.status_code, reply.json()["type"]) == (404, SLUG + "unknown-item")
 
 
 def test_what_fails_later_comes_as_an_error_event_without_the_machine_s_secrets(explainer: Explainer) -> None:
     staged = serving.Staged(explainer, errors.BackendError("cannot map /secret/model.gguf"))
     staged.go.set()
-    reply = _client(staged).post("/v1/rationales", json=serving.PERSONAL | {"stream": True})
+    reply = _client(staged).post("/v1/rationales", json=serving.REQUEST | {"stream": True})
     (_, (name, problem)) = serving.events(reply.text)
     assert (name, problem["status"], problem["type"]) == ("error", 503, SLUG + "model-unavailable")
     assert "secret" not in reply.text
@@ -134,20 +147,22 @@ def test_what_fails_later_comes_as_an_error_event_without_the_machine_s_secrets(
 
 @pytest.mark.parametrize("side", ["item", "review"])
 def test_evidence_about_the_item_is_shown_inside_its_source_to_anyone(client: TestClient, side: str) -> None:
-    cited = _cited(client, side)
-    shown = SourceReply.model_validate_json(client.get(f"/v1/evidence/{cited['id']}").content)
-    assert shown.text == cited["text"] == shown.source[shown.start : shown.end]
-    written = [row.get("description") for row in planted.items()] + [row["text"] for row in planted.reviews()]
-    assert shown.source in written
+    shown = SourceReply.model_validate_json(client.get(f"/v1/evidence/{_candidate(client, side)}").content)
+    about = {
+        "item": serving.DESCRIPTIONS["pack"],
+        "review": [text for _, item, _, text in serving.REVIEWS if item == "pack"],
+    }
+    assert shown.text == shown.source[shown.start : shown.end]
+    assert shown.source in about[side]
 
 
 def test_history_is_shown_to_its_own_user_and_to_the_admin_only(client: TestClient) -> None:
-    place = f"/v1/evidence/{_cited(client, 'history')['id']}"
+    place = f"/v1/evidence/{_candidate(client, 'history')}"
     asked = {
-        "own": client.get(place, params={"user": "u1"}),
+        "own": client.get(place, params={"user": "author-ann"}),
         "admin": client.get(place, headers={"Authorization": f"Bearer {serving.TOKEN}"}),
         "nobody": client.get(place),
-        "other": client.get(place, params={"user": "u2"}),
+        "other": client.get(place, params={"user": "author-bob"}),
         "wrong": client.get(place, headers={"Authorization": f"Bearer {serving.TOKEN}x"}),
         "beyond ascii": client.get(place, headers={"Authorization": "Bearer é".encode("latin-1")}),
         "basic": client.get(place, headers={"Authorization": f"Basic {serving.TOKEN}"}),
@@ -161,7 +176,7 @@ def test_history_is_shown_to_its_own_user_and_to_the_admin_only(client: TestClie
 def test_without_an_admin_token_nobody_is_admin(
     folder: Path, known: Mapping[Language, Analyser], client: TestClient, token: str | None
 ) -> None:
-    place = f"/v1/evidence/{_cited(client, 'history')['id']}"
+    place = f"/v1/evidence/{_candidate(client, 'history')}"
     unguarded = _client(serving.open_planted(folder, known, admin_token=token))
     for credentials in ("", "None", serving.TOKEN):
         assert unguarded.get(place, headers={"Authorization": f"Bearer {credentials}"}).status_code == 404
@@ -169,14 +184,15 @@ def test_without_an_admin_token_nobody_is_admin(
 
 def test_no_reply_names_an_author(client: TestClient) -> None:
     texts = []
-    for n in range(10):
-        request = {"index": "shop", "user": {"id": "u1"}, "item": {"id": f"i{n}"}, "stream": True}
-        reply = client.post("/v1/rationales", json=request)
+    for item in serving.DESCRIPTIONS:
+        reply = client.post("/v1/rationales", json=serving.REQUEST | {"item": {"id": item}, "stream": True})
         texts.append(reply.text)
-        for e in serving.events(reply.text)[-1][1]["evidence"]:
-            texts.append(client.get(f"/v1/evidence/{e['id']}", params={"user": "u1"}).text)
+        for each in serving.events(reply.text)[0][1]["candidates"]:
+            shown = client.get(f"/v1/evidence/{each['id']}", params={"user": "author-ann"})
+            assert shown.status_code == 200
+            texts.append(shown.text)
     assert len(texts) > 20
-    assert not re.search(r"user_id|\bu\d\b", "".join(texts))
+    assert not re.search("user_id|author", "".join(texts))
 
 
 # --- failures ---------------------------------------------------------------------------------------------------------
@@ -205,15 +221,7 @@ def test_no_reply_names_an_author(client: TestClient) -> None:
 def test_every_error_becomes_its_problem(
     explainer: Explainer, error: Exception, status: int, slug: str, told: bool
 ) -> None:
-    class Failing(Explainer):
-        def __init__(self) -> None:
-            self.__dict__.update(explainer.__dict__)
-
-        def steps(self, *arguments: Any, **options: Any) -> Iterator[Any]:
-            raise error
-            yield
-
-    reply = _client(Failing()).post("/v1/rationales", json=serving.PERSONAL)
+    reply = _client(Failing(explainer, error)).post("/v1/rationales", json=serving.REQUEST)
     problem = reply.json()
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
     assert (problem["status"], problem["type"]) == (status, SLUG + slug)
@@ -226,7 +234,7 @@ def test_every_error_becomes_its_problem(
 
 
 def test_what_only_the_operator_can_mend_is_logged_under_the_instance_told(
-    client: TestClient, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     problem = problems.problem_of(errors.SnapshotError("/secret is damaged"))
     (record,) = caplog.records
@@ -239,13 +247,13 @@ def test_what_only_the_operator_can_mend_is_logged_under_the_instance_told(
     ("change", "slug"),
     [
         ({"index": "nowhere"}, "unknown-index"),
-        ({"item": {"id": "i99"}}, "unknown-item"),
-        ({"user": {"history": [{"item_id": "i99"}]}}, "unknown-item"),
+        ({"item": {"id": "nowhere"}}, "unknown-item"),
+        ({"user": {"history": [{"item_id": "nowhere"}]}}, "unknown-item"),
         ({"template": "nowhere"}, "unknown-template"),
     ],
 )
 def test_what_the_index_does_not_hold_is_not_found(client: TestClient, change: dict[str, Any], slug: str) -> None:
-    reply = client.post("/v1/rationales", json=serving.PERSONAL | change)
+    reply = client.post("/v1/rationales", json=serving.REQUEST | change)
     assert (reply.status_code, reply.json()["type"]) == (404, SLUG + slug)
 
 
@@ -255,14 +263,14 @@ def test_what_the_index_does_not_hold_is_not_found(client: TestClient, change: d
         ({"max_sentences": 7}, "body.max_sentences"),
         ({"user": {"history": [{"title": "a"}, {"title": "b", "rating": 6}]}}, "body.user.history[1].rating"),
         ({"user": {"history": [{"title": "a", "timestamp": 10**400}]}}, "body.user.history[0].timestamp"),
-        ({"user": {"id": "u1", "history": [{"title": "a"}]}}, "body.user"),
-        ({"item": {"id": "i\0"}}, "body.item.id"),
+        ({"user": {"id": "author-ann", "history": [{"title": "a"}]}}, "body.user"),
+        ({"item": {"id": "pack\0"}}, "body.item.id"),
         ({"query": "\ud800"}, "body.query"),
         ({"typo": 1}, "body.typo"),
     ],
 )
 def test_a_field_that_does_not_fit_is_named(client: TestClient, change: dict[str, Any], field: str) -> None:
-    reply = client.post("/v1/rationales", content=json.dumps(serving.PERSONAL | change), headers=JSON)
+    reply = client.post("/v1/rationales", content=json.dumps(serving.REQUEST | change), headers=JSON)
     assert (reply.status_code, reply.json()["type"]) == (422, SLUG + "invalid-request")
     assert [fault["field"] for fault in reply.json()["fields"]] == [field]
 
@@ -271,13 +279,13 @@ def test_a_field_that_does_not_fit_is_named(client: TestClient, change: dict[str
     ("change", "field"),
     [
         ({"query": "a\0b"}, "body.query"),
-        ({"item": {"id": "i0", "title": "\0"}}, "body.item.title"),
+        ({"item": {"id": "pack", "title": "\0"}}, "body.item.title"),
         ({"user": {"preferences": ["good", "b\0d"]}}, "body.user.preferences[1]"),
         ({"user": {"history": [{"title": "a", "text": "\0"}]}}, "body.user.history[0].text"),
     ],
 )
 def test_a_nul_in_a_text_is_refused_by_its_place(client: TestClient, change: dict[str, Any], field: str) -> None:
-    reply = client.post("/v1/rationales", json=serving.PERSONAL | change)
+    reply = client.post("/v1/rationales", json=serving.REQUEST | change)
     assert reply.status_code == 422
     assert reply.json()["detail"] == f"`{field}` holds a NUL character."
 
@@ -300,9 +308,9 @@ def test_odd_characters_in_an_address_are_no_failure_of_the_server(client: TestC
         (b'{"user":' * 100_000, 400),
         (b'{"user":' * 700 + b"1" + b"}" * 700, 422),
         (b'{"seed":' + b"9" * 5000 + b"}", 400),
-        (b'{"index":"shop","item":{"id":"i0"},"user":{"history":[{"title":"a","rating":NaN}]}}', 422),
-        (b'{"index":"shop","item":{"id":"i0"},"\\ud800":1}', 422),
-        (b'{"index":"shop","item":{"id":"i0","\\udc00":1}}', 422),
+        (b'{"index":"shop","item":{"id":"pack"},"user":{"history":[{"title":"a","rating":NaN}]}}', 422),
+        (b'{"index":"shop","item":{"id":"pack"},"\\ud800":1}', 422),
+        (b'{"index":"shop","item":{"id":"pack","\\udc00":1}}', 422),
     ],
 )
 def test_a_body_that_is_no_request_is_refused(client: TestClient, body: bytes, status: int) -> None:
@@ -311,22 +319,22 @@ def test_a_body_that_is_no_request_is_refused(client: TestClient, body: bytes, s
 
 
 def test_a_body_not_sent_as_json_is_told_how_to_send_it(client: TestClient) -> None:
-    reply = client.post("/v1/rationales", content=json.dumps(serving.PERSONAL), headers={"Content-Type": "text/plain"})
+    reply = client.post("/v1/rationales", content=json.dumps(serving.REQUEST), headers={"Content-Type": "text/plain"})
     assert reply.status_code == 422
     assert "Content-Type: application/json" in reply.json()["fields"][0]["reason"]
 
 
 def test_what_does_not_fit_is_never_sent_back(client: TestClient) -> None:
     long = "long" * 100_000
-    for change in ({"query": long}, {long: 1}, {f"k{n}" * 50: 1 for n in range(5000)}, {"item": {"id": long}}):
-        reply = client.post("/v1/rationales", json=serving.PERSONAL | change)
+    for change in ({"query": long}, {long: 1}, {f"k{n}" * 20: 1 for n in range(5000)}, {"item": {"id": long}}):
+        reply = client.post("/v1/rationales", json=serving.REQUEST | change)
         assert reply.status_code == 422
         assert len(reply.content) < 5000
 
 
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_body_over_the_limit_is_refused_whether_its_length_is_told_or_not(client: TestClient, over: int) -> None:
-    body = json.dumps(serving.PERSONAL).encode()
+    body = json.dumps(serving.REQUEST).encode()
     body += b" " * (LARGEST_BODY - len(body) + over)
 
     def chunks() -> Generator[bytes, None, None]:
@@ -349,7 +357,7 @@ def test_unknown_routes_and_methods_are_problems_too(client: TestClient) -> None
 # --- threads ----------------------------------------------------------------------------------------------------------
 
 
-def test_too_many_requests_at_once_are_told_to_come_back() -> None:
+def test_too_many_requests_at_once_are_told_to_come_back(explainer: Explainer) -> None:
     async def run() -> None:
         workers = Workers(threads=1, waiting=1)
         under_way = [workers.pull((n for n in range(3)), tick=1) for _ in range(3)]
@@ -361,8 +369,8 @@ def test_too_many_requests_at_once_are_told_to_come_back() -> None:
         workers.close()
 
     asyncio.run(run())
-    reply = problems.as_response(problems.problem_of(problems.BusyError("b")))
-    assert reply.status_code == 503
+    reply = _client(Failing(explainer, problems.BusyError("Busy."))).post("/v1/rationales", json=serving.REQUEST)
+    assert (reply.status_code, reply.json()["detail"], reply.headers["retry-after"]) == (503, "Busy.", "1")
 
 
 def test_closing_early_closes_the_iterator_even_while_a_thread_works_on_it() -> None:
@@ -388,6 +396,29 @@ def test_closing_early_closes_the_iterator_even_while_a_thread_works_on_it() -> 
     asyncio.run(run())
 
 
+def test_a_stream_that_cannot_be_sent_on_closes_its_steps(explainer: Explainer) -> None:
+    staged = serving.Staged(explainer)
+
+    async def refuse(_: object) -> None:
+        raise OSError
+
+    async def run() -> None:
+        workers = Workers()
+        made = staged.steps(RationaleRequest.model_validate(serving.REQUEST))
+        steps = workers.pull(cast(Generator[Step, None, None], made), tick=1)
+        stream = EventStream(await anext(steps), steps)
+        with pytest.raises(ClientDisconnect):
+            await stream({"type": "http", "asgi": {"spec_version": "2.4"}}, _never, refuse)
+        assert staged.closed.is_set()
+        workers.close()
+
+    asyncio.run(run())
+
+
+async def _never() -> Any:
+    raise AssertionError("nothing is to be received")
+
+
 # --- readiness and the document ---------------------------------------------------------------------------------------
 
 
@@ -405,6 +436,16 @@ def test_without_an_index_a_process_is_alive_but_not_ready(explainer: Explainer,
     asked = _client(empty)
     assert asked.get("/healthz").status_code == 200
     assert (asked.get("/readyz").status_code, asked.get("/readyz").json()["reason"]) == (503, "there is no index yet")
+
+
+def test_an_index_of_another_embedder_is_listed_as_not_open_and_not_served(explainer: Explainer) -> None:
+    embedder = HashedEmbedder(128)
+    other = Explainer(settings=explainer.settings, embedder=embedder, engine=explainer.engine, analysers={})
+    asked = _client(other)
+    ready, reply = asked.get("/readyz"), asked.post("/v1/rationales", json=serving.REQUEST)
+    assert (ready.status_code, ready.json()["reason"]) == (503, "no index opens")
+    assert ready.json()["indexes"] == [{"name": "shop", "label": None}]
+    assert (reply.status_code, reply.json()["type"]) == (503, SLUG + "embedder-mismatch")
 
 
 def test_a_process_is_ready_once_its_engine_has_answered(explainer: Explainer) -> None:
@@ -453,30 +494,46 @@ def test_the_document_shows_examples_true_to_the_contract_and_every_status(clien
 def test_a_real_server_answers_streams_and_stays_awake_beside_slow_work(explainer: Explainer) -> None:
     staged = serving.Staged(explainer)
     with serving.running(staged) as url, httpx.Client(base_url=url, timeout=20) as http:
-        slow = threading.Thread(target=lambda: replies.append(http.post("/v1/rationales", json=serving.PERSONAL)))
+        slow = threading.Thread(target=lambda: replies.append(http.post("/v1/rationales", json=serving.REQUEST)))
         replies: list[httpx.Response] = []
         slow.start()
         assert http.get("/healthz").json() == {"status": "ok"}
         assert slow.is_alive()
         staged.go.set()
         slow.join(20)
-        assert Rationale.model_validate_json(replies[0].content).personal
-        streamed = http.post("/v1/rationales", json=serving.PERSONAL | {"stream": True})
+        assert Rationale.model_validate_json(replies[0].content).sentences
+        streamed = http.post("/v1/rationales", json=serving.REQUEST | {"stream": True})
         assert serving.events(streamed.text)[-1][0] == "done"
         assert "server" not in streamed.headers
+
+
+def test_a_body_said_to_be_too_large_is_refused_before_it_is_sent(explainer: Explainer) -> None:
+    head = f"POST /v1/rationales HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGEST_BODY + 1}\r\n\r\n"
+    with serving.running(explainer) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(head.encode())
+            assert _read_until(connection, "\r\n").startswith("HTTP/1.1 413 ")
+
+
+def _read_until(connection: socket.socket, wanted: str) -> str:
+    text = ""
+    while wanted not in text and (more := connection.recv(65536)):
+        text += more.decode()
+    return text
 
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_work_stops_when_the_client_leaves(explainer: Explainer, stream: bool) -> None:
     staged = serving.Staged(explainer)
-    body = json.dumps(serving.PERSONAL | {"stream": stream}).encode()
+    body = json.dumps(serving.REQUEST | {"stream": stream}).encode()
     head = f"POST /v1/rationales HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     with serving.running(staged) as url:
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=20) as connection:
             connection.sendall(head.encode() + b"\r\n\r\n" + body)
             if stream:
-                assert b"event: evidence" in connection.recv(65536)
+                assert "event: evidence" in _read_until(connection, "event: evidence")
             else:
                 time.sleep(0.2)
             assert not staged.closed.is_set()
@@ -486,7 +543,7 @@ def test_work_stops_when_the_client_leaves(explainer: Explainer, stream: bool) -
 def test_serving_tells_where_it_listens_and_what_it_has_loaded(
     explainer: Explainer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
     serve(explainer, "127.0.0.1", 0)
     told = capsys.readouterr()
     assert told.out == ""
@@ -499,7 +556,7 @@ def test_serving_tells_where_it_listens_and_what_it_has_loaded(
 def test_serving_to_other_machines_needs_an_admin_token(
     folder: Path, known: Mapping[Language, Analyser], monkeypatch: pytest.MonkeyPatch, host: str
 ) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
     with pytest.raises(errors.SettingsError, match="RAG_RATIONALE_"):
         serve(serving.open_planted(folder, known, admin_token=None), host, 0)
 
@@ -508,7 +565,7 @@ def test_with_an_admin_token_serving_to_other_machines_is_allowed(
     explainer: Explainer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bound: list[str] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: bound.append(sockets[0].getsockname()[0]))
+    monkeypatch.setattr(uvicorn.Server, "run", lambda _, sockets: bound.append(sockets[0].getsockname()[0]))
     serve(explainer, "0.0.0.0", 0)
     assert bound == ["0.0.0.0"]
 

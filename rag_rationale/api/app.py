@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import AsyncIterator, Generator
 from contextlib import aclosing, asynccontextmanager
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -25,6 +25,13 @@ _CLIENT_LEFT = 499
 _bearer = HTTPBearer(auto_error=False, description="The admin token, which may read any evidence.")
 
 
+class _Api(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        examples.put_into(document)
+        return document
+
+
 def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI:
     """The API over `explainer`, which stays the caller's to close, after the app has shut down.
 
@@ -37,7 +44,7 @@ def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI
         yield
         workers.close()
 
-    app = FastAPI(
+    app = _Api(
         title="rag_rationale",
         version=__version__,
         description="Explained recommendations in which every sentence cites its evidence word for word.",

@@ -82,17 +82,17 @@ class Chinese:
 
     def polarity(self, text: str) -> Polarity:
         """Polarity of a clause by its own words; "neutral" where they do not tell or tell both."""
-        score, words = 0, self._words(text)
-        joined = ""
+        score, flips, since = 0, 0, 0
+        words = self._words(text)
         for i, word in enumerate(words):
-            value = self._valence(word.text)
-            joined = words[i - 1].text + word.text if i else ""
-            if joined and (pair := self._valence(joined)):  # 不 + 舒服 stands in the lexicon as one
-                score += pair
-                continue
-            if value:
-                flips = sum(self._negates(w.text) for w in words[max(i - _WINDOW, 0) : i])
-                score += -value if flips % 2 else value
+            since += 1
+            if i and (pair := self._valence(words[i - 1].text + word.text)):
+                score, flips = score + pair, 0  # 不 + 舒服 stands in the lexicon as one
+            elif self._negates(word.text):
+                flips, since = flips + 1, 0
+            elif value := self._valence(word.text):
+                score += -value if flips % 2 and since <= _WINDOW else value
+                flips = 0
             elif word.text in {"太", "过于", "偏"} and i + 1 < len(words) and not self._valence(words[i + 1].text):
                 score -= 1
         return "positive" if score > 0 else "negative" if score < 0 else "neutral"
@@ -144,6 +144,8 @@ class Chinese:
 
     def _quote(self, text: str, start: int, end: int) -> Iterator[Span]:
         start, end = _trim(text, start, end)
+        while end > start and text[end - 1] in "。；;，,":
+            end -= 1
         for word in self._words(text[start:end]):  # a quotation begins behind its connectives
             if word.text not in self._lists["leading"] and not word.text.isspace() and word.tag != "x":
                 start += word.start
@@ -240,6 +242,7 @@ class Chinese:
             or self._speaks(words, "first_person")
             or self._speaks(words, "second_person")
             or any(w.text in _REPORTS for w in words)
+            or raw.count("、") > 1
             or words[-1].text[-1] in "吧吗呢哈"
         ):
             return None

@@ -30,7 +30,7 @@ _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actua
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
-    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of)\b|n['’]t be\b",
+    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of)\b|n['’]t be\b|['’]d have\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
@@ -108,7 +108,7 @@ class English:
                 span = self._clause(doc, start, end, head)
                 if span is not None:
                     yield span
-                identity = self._identity(doc, head, end)
+                identity = self._identity(doc, head)
                 if identity is not None:
                     yield identity
         seen = set()
@@ -122,7 +122,7 @@ class English:
         first = next((t for t in sentence if t.is_alpha and t.lower_ not in self._lists["discourse"]), None)
         if first is None or not 4 <= sentence.end - first.i <= 45:
             return
-        raw = sentence.doc[first.i : sentence.end].text.strip()
+        raw = sentence.doc[first.i : sentence.end].text.strip().rstrip(".,;: ")
         start = first.idx
         if not _ODD.search(raw) and raw.count('"') % 2 == 0:
             head = sentence.root.lemma_.lower()
@@ -180,18 +180,19 @@ class English:
             names=self.people(raw),
         )
 
-    def _identity(self, doc: Any, head: Any, end: int) -> Span | None:
+    def _identity(self, doc: Any, head: Any) -> Span | None:
         """What a description says its subject is: "a pack for long hikes" of "Ridge is a pack for long hikes"."""
         attribute = next((t for t in head.children if t.dep_ == "attr" and t.pos_ in {"NOUN", "PROPN"}), None)
         if head.lemma_ != "be" or head.tag_ != "VBZ" or attribute is None:
             return None
-        tokens = doc[attribute.left_edge.i : end]
+        tokens = doc[attribute.left_edge.i : attribute.right_edge.i + 1]
         raw = tokens.text.strip(_EDGE)
         if (
-            not 2 <= len(tokens) <= 20
+            not 2 <= len(tokens) <= 24
             or tokens[0].lower_ not in {"a", "an", "the"}
             or _ODD.search(raw)
             or self._speaks(tokens, "first_person")
+            or self._speaks(tokens, "second_person")
         ):
             return None
         start = tokens.start_char
@@ -229,6 +230,7 @@ class English:
                 or any(t.lower_ in self._lists["anaphora"] for t in tokens)
                 or any(t.dep_ not in _MODIFIERS and first <= t.i < head.i for t in tokens)
                 or len(raw) < 4
+                or (polarity == "positive" and len(tokens) < 2 and head.dep_ not in {"nsubj", "dobj"})
             ):
                 continue
             bare = self._mid_sentence(raw, tokens[0])

@@ -16,7 +16,8 @@ from rag_rationale.planning.readings import LISTED, Reader, Reading
 from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot, Vectors
 
-CONNECTED = 0.80  # a match claims a connection: closer than this share of random passage pairs
+CONNECTED = 0.95  # a match claims a connection: closer than this share of random passage pairs
+NAMED = 0.98  # the same, where the user's side is only the name of an item
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
 _BONUS = {"clause": 0.15, "identity": 0.15, "np": 0.0, "quote": -0.3}  # a quotation is the last resort
@@ -47,6 +48,7 @@ class Planner:
     def __init__(self, pool: Pool, reader: Reader, snapshot: Snapshot) -> None:
         self._pool, self._reader = pool, reader
         self._connected = snapshot.background(CONNECTED)
+        self._named = snapshot.background(NAMED)
         agreeing = snapshot.background(AGREEING)
         self._agreement = _agreement(pool.reviews, agreeing)
         specific = [e.specificity for e in (*pool.facts, *pool.reviews)]
@@ -121,7 +123,9 @@ class Planner:
             role = "facts" if other.evidence.side == "item" else "theirs"
             told = self._told(other, None if role == "facts" else "positive")
             polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
-            own_words = self._told(mine, polarity) if own[i].event == "review" else 0.3
+            own_words = self._told(mine, polarity) if own[i].event in {"review", "preference"} else None
+            if own_words is None and close[i, j] < self._named:
+                continue
             if told is None or (polarity == "negative" and own_words is None):
                 continue
             plan = Plan("match", {"own": (own[i],), role: (theirs[j],)}, polarity=polarity)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag_rationale.retrieval import Rarity
 from rag_rationale.types import Analyser, Evidence, Polarity, Shape, Span
@@ -50,6 +50,7 @@ class Reader:
         rarity: Rarity,
     ) -> None:
         self._rarity = rarity
+        self._name = title
         own = [re.escape(word) for word in re.findall(r"\w{2,}", title)]
         self._title = re.compile("|".join([re.escape(title), *own]), re.IGNORECASE)
         self._analyser, self._known, self._limits = analyser, known_names.lower(), limits
@@ -76,13 +77,19 @@ class Reader:
         review = evidence.side == "review"
         listed = evidence.side == "item" and LISTED.match(passage.text) is not None
         return [
-            span
+            self._titled(span)
             for span in self._analyser.spans(passage.text)
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not listed)
             and self._says_so(span, evidence)
             and not (review and self._names_someone(span))
         ]
+
+    def _titled(self, span: Span) -> Span:
+        """The span with the item's name spelt as the item spells it, where it begins with that name."""
+        if not span.text.lower().startswith(self._name.lower()):
+            return span
+        return replace(span, text=self._name + span.text[len(self._name) :])
 
     def _names_someone(self, span: Span) -> bool:
         """Whether the span may name a private person: what looks like a name, or, where it speaks of staff, a word

@@ -1,0 +1,95 @@
+"""The shape of the package: who may import whom, what importing costs, and the public names."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import rag_rationale
+
+ROOT = Path(rag_rationale.__file__).parent
+STAGES = (
+    {"types", "errors", "config"},
+    {"language"},
+    {"corpus", "embedding", "index", "models", "prompting", "generation", "grounding"},
+    {"retrieval"},
+    {"planning"},
+    {"writing", "building"},
+    {"service"},
+    {"api", "connect"},
+    {"cli"},
+)
+DOORS = {
+    "sentence_transformers": "embedding",
+    "torch": "embedding",
+    "faiss": "index",
+    "llama_cpp": "generation",
+    "langchain": "connect",
+    "langchain_core": "connect",
+    "spacy": "language",
+    "jieba": "language",
+    "fastapi": "api",
+    "uvicorn": "api",
+}
+STAGE_OF = {name: number for number, stage in enumerate(STAGES) for name in stage}
+
+
+def imports(path: Path) -> list[str]:
+    """Every module that a file names in an import, those inside functions included."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found.append(node.module or "")
+    return found
+
+
+def stage(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def test_every_part_of_the_package_has_a_stage() -> None:
+    parts = {stage(p) for p in ROOT.rglob("*.py")} - {"__init__"}
+    assert parts == set(STAGE_OF)
+
+
+def test_a_module_imports_only_from_stages_to_its_left_and_never_a_neighbour() -> None:
+    wrong = []
+    for path in ROOT.rglob("*.py"):
+        own = stage(path)
+        if own == "__init__":
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] != "rag_rationale" or len(parts) == 1 or parts[1] == own:
+                continue
+            first = STAGES[0]
+            if STAGE_OF[parts[1]] >= STAGE_OF[own] and not (own in first and parts[1] in first):
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert wrong == []
+
+
+def test_each_heavy_library_has_one_door() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in ROOT.rglob("*.py")
+        for name in imports(path)
+        if name.split(".")[0] in DOORS and DOORS[name.split(".")[0]] != stage(path)
+    ]
+    assert wrong == []
+
+
+def test_importing_the_package_loads_no_heavy_library() -> None:
+    code = "import sys, rag_rationale; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+    assert loaded & set(DOORS) == set()
+
+
+def test_the_public_names_are_these() -> None:
+    assert rag_rationale.__all__ == ["Explainer", "Rationale", "RationaleRequest", "__version__"]
