@@ -30,7 +30,8 @@ _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actua
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
-    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of)\b|n['’]t be\b|['’]d have\b",
+    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of)\b"
+    r"|n['’]t be\b|['’]d have\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from rag_rationale.language.lexicon import lexicon
 from rag_rationale.retrieval import Rarity
 from rag_rationale.types import Analyser, Evidence, Polarity, Shape, Span
 
@@ -13,10 +14,6 @@ LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
 """How a listed fact begins, such as "Opening hours: 9 to 5": it can be quoted, and holds no clause."""
 
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
-_STAFF = frozenset(
-    "server servers waiter waiters waitress staff service services host hostess captain manager guy guys chef steward "
-    "rider driver boy boys guide receptionist bartender sir hospitality team person man lady gentleman".split()
-)
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
 
 
@@ -35,8 +32,8 @@ class Reading:
 class Reader:
     """Reads evidence through the analyser of the reply's language.
 
-    `title` is the item's name; `known_names` are words of the item's own text: naming its director gives nobody away, naming its waiter does.
-    `forbidden` are words that a template never lets through, quotations included.
+    `title` is the item's name; `known_names` are words of the item's own text: naming its director gives nobody away,
+    naming its waiter does. `forbidden` are words that a template never lets through, quotations included.
     """
 
     def __init__(
@@ -97,7 +94,7 @@ class Reader:
         if any(name.lower() not in self._known for name in span.names):
             return True
         words = _LETTERS.findall(span.text)
-        if not _STAFF.intersection(w.lower() for w in words):
+        if not lexicon(self._analyser.language)["staff"].intersection(w.lower() for w in words):
             return False
         return any(self._rarity.unheard(w, self._analyser.language) and w.lower() not in self._known for w in words)
 
