@@ -30,6 +30,7 @@ _MARKERS = re.compile(r"(?:\[\d{1,3}\])+")
 _QUOTED = re.compile("“([^“”]*)”")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(r"[\w-]+")
+_UP_TO = r"(?:(?!\[\d{1,3}\]).)*?"  # anything before the next marker
 _SHORT_RUN = 7  # digits of the shortest phone number that is masked
 
 
@@ -318,11 +319,14 @@ def _history(case: _Case, e: Row, review: Row | None) -> Iterator[str]:
             yield "an event that cites another item"
 
 
-def _did(*events: str) -> Callable[[_Case, Row, re.Match[str]], bool]:
+Holds = Callable[[_Case, Row, re.Match[str]], bool]
+
+
+def _did(*events: str) -> Holds:
     return lambda _, e, __: e["side"] == "history" and e["event"] in events
 
 
-def _on(side: str) -> Callable[[_Case, Row, re.Match[str]], bool]:
+def _on(side: str) -> Holds:
     return lambda _, e, __: e["side"] == side
 
 
@@ -330,35 +334,39 @@ def _rated(_: _Case, e: Row, claim: re.Match[str]) -> bool:
     return e["side"] == "history" and e["rating"] is not None and float(claim["stars"]) == e["rating"]
 
 
-_CLAIMS: list[tuple[str, Callable[[_Case, Row, re.Match[str]], bool]]] = [
+_MANY_SAY = r"[Mm]ore than one reviewer|不止一位"
+_CLAIMS: list[tuple[str, Holds]] = [
+    (_MANY_SAY, _on("review")),
     (r"(?:\b[Yy]ou|\] and) bought\b|(?:[您你]也?|，也)买过", _did("purchase")),
     (r"(?:\b[Yy]ou|\] and) looked at\b|(?:[您你]也?|，也)浏览过", _did("view", "click")),
     (r"(?:[您你]也?|，也)看过", _did("view", "click")),
     (r"(?:\b[Yy]ou|\] and) put in your basket\b|(?:[您你]也?|，也)加购过", _did("cart")),
     (r"(?:\b[Yy]ou|\] and) saved\b|(?:[您你]也?|，也)收藏过", _did("save")),
-    (r"\b[Yy]ou gave [^\[]*? (?P<stars>\d(?:\.\d+)?) stars?", _rated),
-    (r"[您你]给[^\[]*?打过(?P<stars>\d(?:\.\d+)?)星", _rated),
-    (r"\b[Yy]ou (?:praised|wrote|complained)\b|[您你]评价“|[您你]写过|[您你]在“[^\[]*的评价里", _did("review")),
+    (rf"\b[Yy]ou gave {_UP_TO} (?P<stars>\d(?:\.\d+)?) stars?", _rated),
+    (rf"[您你]给{_UP_TO}打过(?P<stars>\d(?:\.\d+)?)星", _rated),
+    (rf"\b[Yy]ou (?:praised|wrote|complained)\b|[您你]评价“|[您你]写过|[您你]在“{_UP_TO}的评价里", _did("review")),
     (r"\b[Yy]ou asked for\b|[您你]想要", _did("preference")),
     (r"\b(?:[Oo]ne|[Aa]) reviewer\b|\b[Ss]omeone who reviewed\b|有人|有位评价者|有评价", _on("review")),
     (r"\bthe description\b|\bThe description\b|介绍(?:里写着|写着|原文)", _on("item")),
+    (r"^This is\b|, and this is\b|^这是|而这是", _on("item")),
 ]
-_MANY = re.compile(r"[Mm]ore than one (?:reviewer|guest|person)|不止一位")
+
+
+def claims_in(text: str) -> Iterator[tuple[re.Match[str], Holds, list[int]]]:
+    """What the fixed wording claims: the words, the proof they need, and the labels that must give it."""
+    for pattern, holds in _CLAIMS:
+        for claim in re.finditer(pattern, text):
+            group = _MARKERS.search(text, claim.end())
+            yield claim, holds, [int(n) for n in _MARKER.findall(group[0])] if group else []
 
 
 def _claims(case: _Case) -> Iterator[str]:
-    """What the fixed wording claims, against the evidence of the citation that follows it."""
     for sentence in case.reply["sentences"]:
         text = sentence["text"]
-        for pattern, holds in _CLAIMS:
-            for claim in re.finditer(pattern, text):
-                group = _MARKERS.search(text, claim.end())
-                if _is_said(case, text, claim):
-                    continue
-                proof = case.cited(int(n) for n in _MARKER.findall(group[0])) if group else []
-                if not any(holds(case, e, claim) for e in proof):
-                    yield f"claims {claim[0]!r} without proof: {text!r}"
-        if _MANY.search(text):
+        for claim, holds, labels in claims_in(text):
+            if not _is_said(case, text, claim) and not any(holds(case, e, claim) for e in case.cited(labels)):
+                yield f"claims {claim[0]!r} without proof: {text!r}"
+        if re.search(_MANY_SAY, text):
             cited = case.cited(c["label"] for c in sentence["citations"])
             people = {case.author(e) or e["source_id"] for e in cited if e["side"] == "review"}
             if len(people) < 2:
@@ -366,7 +374,7 @@ def _claims(case: _Case) -> Iterator[str]:
 
 
 def _is_said(case: _Case, text: str, claim: re.Match[str]) -> bool:
-    """Whether the words are not the template's but stand in what a citation of this reply quotes or names."""
+    """Whether the words are not the template's but stand in what a citation of the sentence quotes or names."""
     words = claim[0].removeprefix("] and ").removeprefix("，也")
     labels = (int(n) for n in _MARKER.findall(text))
     return any(words in e["text"] or words in case.title(e) for e in case.cited(labels))

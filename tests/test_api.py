@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
 
 from rag_rationale import errors
-from rag_rationale.api import create_app, examples, problems, serve
+from rag_rationale.api import create_app, examples, open_server, problems, serve
 from rag_rationale.api.limits import LARGEST_BODY
 from rag_rationale.api.streaming import EventStream
 from rag_rationale.api.workers import Workers
@@ -538,6 +538,14 @@ def test_work_stops_when_the_client_leaves(explainer: Explainer, stream: bool) -
                 time.sleep(0.2)
             assert not staged.closed.is_set()
         assert staged.closed.wait(10)
+
+
+def test_connections_send_small_packets_at_once(explainer: Explainer) -> None:
+    _, bound = open_server(explainer, "127.0.0.1", 0)
+    with bound, socket.create_connection(bound.getsockname()):
+        accepted, _ = bound.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_serving_tells_where_it_listens_and_what_it_has_loaded(

@@ -165,6 +165,22 @@ def test_more_is_asked_for_until_k_are_found(explainer: Explainer) -> None:
     assert found.metadata["source_id"] != untrusted["review_id"]
 
 
+def test_what_is_asked_is_embedded_as_a_query(explainer: Explainer) -> None:
+    class Noting(HashedEmbedder):
+        roles: list[str] = []  # noqa: RUF012
+
+        def embed(self, texts: Any, *, role: Any, progress: Any = None) -> Any:
+            self.roles.append(role)
+            return super().embed(texts, role=role, progress=progress)
+
+    noting = Noting()
+    over = Explainer(settings=explainer.settings, embedder=noting, engine=explainer.engine, analysers={})
+    retriever(over).invoke("battery")
+    retriever(over, user="u9", item="i0").invoke("battery")
+    assert noting.roles == ["query", "query"]
+    over.snapshots.close()
+
+
 def test_a_document_tells_where_it_stands_and_not_who_wrote_it(explainer: Explainer) -> None:
     found = retriever(explainer, user="u1", item="i0", k=100).invoke("battery")
     for document in found:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contract import Catalogue, Row, check_reply
+import yaml
+from contract import Catalogue, Row, check_reply, claims_in
 from planted import write_jsonl
 
+PROMPTS = Path(__file__).parents[1] / "prompts"
 ITEMS: list[Row] = [
     {
         "item_id": "pack",
@@ -448,6 +450,22 @@ def test_abstaining_passes_with_a_reason_and_nothing_else(catalogue: Catalogue) 
     assert check_reply(reply, request=REQUEST, catalogue=catalogue) == []
     for broken in ({"reason": None}, {"reason": "tired"}, {"rationale": "No."}, {"evidence": [right()["evidence"][0]]}):
         assert check_reply(reply | broken, request=REQUEST, catalogue=catalogue), broken
+
+
+@pytest.mark.parametrize("path", sorted(PROMPTS.glob("*/*.prompt")), ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_the_wording_of_every_shipped_frame_is_known_to_the_judge(path: Path) -> None:
+    meta = yaml.safe_load(path.read_text(encoding="utf-8").removeprefix("---\n").partition("\n---\n")[0])
+    assert meta["frames"]
+    for frame in meta["frames"]:
+        for verb in meta["verbs"].values() if ".verb" in frame["text"] else [""]:
+            roles = [role for role in ("earlier", "own", "theirs", "facts") if role in frame]
+            text = frame["text"]
+            for label, role in enumerate(roles, 1):
+                text = re.sub(rf"{{{{ {role}\.cite }}}}", f"[{label}]", text)
+            text = text.replace("own.stars }}", "own.stars }}4").replace("{{ own.verb }}", verb)
+            text = re.sub(r"\{\{.*?\}\}", "", text.replace("{{ earlier.verb }}", verb))
+            claimed = {n for _, _, labels in claims_in(text) for n in labels}
+            assert claimed == set(range(1, len(roles) + 1)), (frame["id"], text)
 
 
 def test_what_came_with_the_request_is_its_own_proof(catalogue: Catalogue) -> None:

@@ -140,6 +140,15 @@ def test_no_reply_has_a_fault(answered: tuple[Case, list[Row]]) -> None:
     assert faults == []
 
 
+def test_a_reply_judged_by_another_request_is_full_of_faults(answered: tuple[Case, list[Row]]) -> None:
+    case, replies = answered
+    catalogue = Catalogue.read(**case.files)
+    for at, reply in enumerate(replies):
+        other = case.requests[at - 1]
+        if reply["evidence"] and other["item"] != case.requests[at]["item"]:
+            assert check_reply(reply, request=other, catalogue=catalogue), other
+
+
 def test_most_replies_are_grounded(answered: tuple[Case, list[Row]]) -> None:
     case, replies = answered
     outcomes = Counter(reply["reason"] or "grounded" for reply in replies)

@@ -121,7 +121,7 @@ class English:
 
     def _quotes(self, sentence: Any) -> Iterator[Span]:
         first = next((t for t in sentence if t.is_alpha and t.lower_ not in self._lists["discourse"]), None)
-        if first is None or not 4 <= sentence.end - first.i <= 45:
+        if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : sentence.end]) <= 40:
             return
         raw = sentence.doc[first.i : sentence.end].text.strip().rstrip(".,;: ")
         start = first.idx

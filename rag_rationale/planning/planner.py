@@ -20,7 +20,12 @@ CONNECTED = 0.95  # a match claims a connection: closer than this share of rando
 NAMED = 0.98  # the same, where the user's side is only the name of an item
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
-_BONUS = {"clause": 0.15, "identity": 0.15, "np": 0.0, "quote": -0.3}  # a quotation is the last resort
+_BONUS: dict[str, float] = {
+    "clause": 0.15,
+    "identity": 0.15,
+    "np": 0.0,
+    "quote": -0.3,
+}  # a quotation is the last resort
 _SOMETHING = 0.35  # how much a description must tell to stand beside what people say
 _WORDED = {"review", "preference", "rating"}  # history that is more than a verb
 _LOOKED_AT = 24  # passages of each side that are read at most per plan
@@ -46,7 +51,8 @@ class Planner:
     """Plans for one request. `readings` come from `reader`; `snapshot` gives the background of cosines."""
 
     def __init__(self, pool: Pool, reader: Reader, snapshot: Snapshot) -> None:
-        self._pool, self._reader = pool, reader
+        self._pool, self._reader, self._snapshot = pool, reader, snapshot
+        self._kinds: dict[str, frozenset[str]] = {}
         self._connected = snapshot.background(CONNECTED)
         self._named = snapshot.background(NAMED)
         agreeing = snapshot.background(AGREEING)
@@ -124,11 +130,12 @@ class Planner:
             told = self._told(other, None if role == "facts" else "positive")
             polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
             own_words = self._told(mine, polarity) if own[i].event in {"review", "preference"} else None
-            if own_words is None and close[i, j] < self._named:
+            akin = self._akin(own[i])
+            if (own_words is None or not akin) and (close[i, j] < self._named or (own_words is None and not akin)):
                 continue
             if told is None or (polarity == "negative" and own_words is None):
                 continue
-            plan = Plan("match", {"own": (own[i],), role: (theirs[j],)}, polarity=polarity)
+            plan = Plan("match", {"own": (own[i],), role: (theirs[j],)}, polarity=polarity, akin=akin)
             found.append((total[i, j] + 0.4 * told + 0.3 * (own_words or 0.0), plan))
             if len(found) == _LOOKED_AT:
                 break
@@ -138,10 +145,24 @@ class Planner:
                 yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity)
             yield plan
 
+    def _akin(self, own: Evidence) -> bool:
+        """Whether an item that the user is only known to have met is of the target's kind; True where nothing tells."""
+        if own.passage.item_id not in self._kinds:
+            met = self._snapshot.item(own.passage.item_id)
+            self._kinds[own.passage.item_id] = frozenset(met.categories) if met else frozenset()
+        known, wanted = self._kinds[own.passage.item_id], self._pool.item.categories
+        return not known or not wanted or not known.isdisjoint(wanted)
+
     def _told(self, reading: Reading, polarity: Polarity | None) -> float | None:
         """How much the most telling span tells that may carry a sentence of this polarity; None where none may."""
-        may = [s for s in reading.spans if polarity in (None, s.polarity) and (s.shape != "np" or polarity)]
-        return max((self._reader.telling(s.text) + _BONUS.get(s.shape, 0.0) for s in may), default=None)
+        tells = [
+            (s, self._reader.telling(s.text))
+            for s in reading.spans
+            if polarity in (None, s.polarity) and (s.shape != "np" or polarity)
+        ]
+        return max(
+            (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or told >= _SOMETHING), default=None
+        )
 
     def _earlier(self, own: Evidence) -> Evidence | None:
         """Another event of the user, on the same theme as `own`, to be named before it."""

@@ -88,13 +88,15 @@ class Plan:
     """One sentence to be: its kind and, per role, the passages it may rest on, fixed before a word is written.
 
     Roles: "own" (history), "theirs" (the item's reviews), "facts" (the item's description). `theirs` holds two or more
-    passages of distinct reviewers only where they share an aspect (`aspect` is then its head word).
+    passages of distinct reviewers only where they share an aspect (`aspect` is then its head word). `akin` tells that
+    the user's item is of the target's kind, without which naming it is no reason.
     """
 
     kind: Kind
     evidence: dict[str, tuple[Evidence, ...]]
     aspect: str | None = None
     polarity: Polarity = "neutral"
+    akin: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
 from rag_rationale.types import Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span
 
+_WORDED = {"np", "clause", "quote"}  # slots that hold the user's own words
 MOST_SPANS = 2  # spans per slot that are tried, most telling first
 
 
@@ -60,6 +61,8 @@ class Writer:
             return False
         judged = "own" if plan.kind == "match" else "theirs"
         if role == judged and asserts.polarity not in (None, plan.polarity):
+            return False
+        if role == "own" and not plan.akin and not any(s.shape in _WORDED for s in frame.slots(role)):
             return False
         if events is None:
             return True
