@@ -151,7 +151,13 @@ class Chinese:
                 start += word.start
                 break
         raw = text[start:end]
-        if len(_HAN.findall(raw)) >= 4 and len(raw) <= 90 and not _ODD.search(raw) and _balanced(raw):
+        if (
+            len(_HAN.findall(raw)) >= 4
+            and len(raw) <= 90
+            and raw[0] not in "了的着过呢吧"
+            and not _ODD.search(raw)
+            and _balanced(raw)
+        ):
             words = self._words(raw)
             yield Span(
                 raw,

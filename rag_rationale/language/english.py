@@ -19,6 +19,7 @@ from rag_rationale.types import Language, Polarity, Span
 
 _FINITE = {"VBD", "VBZ", "VBP", "MD"}
 _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
+_SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
 _SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
@@ -30,7 +31,8 @@ _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actua
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
-    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of)\b"
+    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of|other than|"
+    r"except|apart from)\b"
     r"|n['’]t be\b|['’]d have\b",
     re.IGNORECASE,
 )
@@ -86,15 +88,10 @@ class English:
         return _IRREALIS.search(text) is not None
 
     def people(self, text: str) -> tuple[str, ...]:
-        """Names that look like a person's: spaCy's PERSON entities, and proper nouns beside a service word."""
+        """What could be a person's name: spaCy's PERSON entities and every proper noun."""
         doc = self._parse(text)
-        cues = self._lists["people_cues"]
         found = [ent.text for ent in doc.ents if ent.label_ == "PERSON"]
-        found += [
-            t.text
-            for t in doc
-            if t.pos_ == "PROPN" and any(o.lower_ in cues for o in doc[max(t.i - 3, 0) : t.i + 4] if o.i != t.i)
-        ]
+        found += [t.text for t in doc if t.pos_ == "PROPN" or (t.text[:1].isupper() and not t.is_sent_start)]
         return tuple(dict.fromkeys(found))
 
     def _parse_now(self, text: str) -> Any:
@@ -154,6 +151,9 @@ class English:
             or any(t.text == "," and _opens_a_phrase(t) for t in doc[start : end - 1])
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
+            or any(t.lower_ in _SOMEONE for t in tokens)
+            or raw.split()[0].lower() in self._lists["discourse"]
+            or subject.lower_ == "must"
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
             or self._speaks(tokens, "first_person")
             or self._speaks(tokens, "second_person")

@@ -89,14 +89,15 @@ class Reader:
         return replace(span, text=self._name + span.text[len(self._name) :])
 
     def _names_someone(self, span: Span) -> bool:
-        """Whether the span may name a private person: what looks like a name, or, where it speaks of staff, a word
-        that the index hardly knows ("the server deepak")."""
-        if any(name.lower() not in self._known for name in span.names):
+        """Whether the span may name a private person: by a proper noun or, where it speaks of staff, by any word, that
+        neither the item's own text nor people elsewhere use ("the server deepak")."""
+        words = [w for name in span.names for w in _LETTERS.findall(name)]
+        if any(not _LETTERS.search(name) and name not in self._known for name in span.names):
             return True
-        words = _LETTERS.findall(span.text)
-        if not lexicon(self._analyser.language)["staff"].intersection(w.lower() for w in words):
-            return False
-        return any(self._rarity.unheard(w, self._analyser.language) and w.lower() not in self._known for w in words)
+        spoken = _LETTERS.findall(span.text)
+        if lexicon(self._analyser.language)["staff"].intersection(w.lower() for w in spoken):
+            words += spoken
+        return any(w.lower() not in self._known and self._rarity.unheard(w) for w in words)
 
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""

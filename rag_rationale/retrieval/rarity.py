@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
 from rag_rationale.types import Language, Passage
 
 _SAMPLE_AT_LEAST = 20  # passages of a language below which no word is called common
-_SAMPLE_TO_KNOW, _HARDLY = 2000, 4  # a word that at most 4 of 2,000 passages or more have is hardly known
+_SAMPLE_TO_KNOW, _EVERYWHERE = 1500, 3  # passages sampled; items of which a word must be said to be no name
 _CAP = 5.0  # nats; words rarer than this, misspellings among them, count as this rare
 _FULL = 16.0  # nats of a span that tells as much as one can ask for
 _TOKEN = re.compile(r"[A-Za-z0-9]+|[\u3400-\u9fff]")
@@ -26,8 +26,12 @@ class Rarity:
     def __init__(self, passages: Sequence[Passage]) -> None:
         self._total: Counter[Language] = Counter(p.lang for p in passages)
         self._counts: dict[Language, Counter[str]] = {"en": Counter(), "zh": Counter()}
+        self._items: dict[str, set[str]] = defaultdict(set)
         for passage in passages:
-            self._counts[passage.lang].update(set(_units(passage.text)))
+            units = set(_units(passage.text))
+            self._counts[passage.lang].update(units)
+            for unit in units:
+                self._items[unit].add(passage.item_id)
 
     def of(self, word: str, lang: Language) -> float:
         """Nats: 0 for a word that every passage has, `_CAP` for one that none or few have."""
@@ -36,9 +40,12 @@ class Rarity:
             return _CAP / 2
         return min(math.log((total + 1) / (self._counts[lang][word] + 0.5)), _CAP)
 
-    def unheard(self, word: str, lang: Language) -> bool:
-        """Whether hardly any passage has the word; never so in an index too small to tell."""
-        return self._total[lang] >= _SAMPLE_TO_KNOW and self._counts[lang][word.lower()] <= _HARDLY
+    def unheard(self, word: str) -> bool:
+        """Whether people say this word of hardly any item: a dish is spoken of everywhere, a waiter in one place.
+
+        In an index too small to tell, every word is unheard.
+        """
+        return sum(self._total.values()) < _SAMPLE_TO_KNOW or len(self._items.get(word.lower(), ())) < _EVERYWHERE
 
     def telling(self, words: str, lang: Language) -> float:
         """How much some words tell, 0 to 1: the rarity of its distinct words, saturating."""
