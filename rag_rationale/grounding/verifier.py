@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 
 from rag_rationale.grounding.form import form_faults
-from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Verdict
+from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Language, Verdict
 
 VERSION = "lexical-1"
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -24,10 +24,21 @@ _FIRST_PERSON = {
 
 
 class Verifier:
-    """Grounds drafts in one language. `verbs` is the template's wording of each event, `longest` its sentence limit."""
+    """Grounds drafts in `language`; what they quote is judged by the analyser of its own language.
 
-    def __init__(self, analyser: Analyser, *, verbs: Mapping[str, str], longest: int) -> None:
-        self._analyser, self._verbs, self._longest = analyser, verbs, longest
+    `verbs` is the template's wording of each event, `longest` its limit for a sentence in characters.
+    """
+
+    def __init__(
+        self,
+        analysers: Mapping[Language, Analyser],
+        *,
+        language: Language,
+        verbs: Mapping[str, str],
+        longest: int,
+    ) -> None:
+        self._analysers, self._analyser = analysers, analysers[language]
+        self._verbs, self._longest = verbs, longest
 
     def verify(self, draft: Draft) -> Verdict:
         """Supported only if no fault is found; the score is the share of the draft's own words its citations cover."""
@@ -76,6 +87,8 @@ class Verifier:
             return faults if filler.text == source else [*faults, f"{filler.slot} is not verbatim"]
         faults = []
         language = self._analyser.language
+        if passage.lang != language:
+            faults.append(f"{filler.slot} speaks {passage.lang} in a reply in {language}")
         missing = _not_in_order(filler.text, source, _FUNCTION_WORDS[language])
         if missing:
             faults.append(f"{filler.slot} has words its passage lacks: {' '.join(missing)}")
@@ -92,12 +105,13 @@ class Verifier:
     def _polarity_faults(self, filler: Filler) -> list[str]:
         passage, asserted = filler.evidence.passage, filler.asserts.polarity
         faults = []
+        analyser = self._analysers[passage.lang]
         worded = filler.shape in {"clause", "quote"}
-        read = self._analyser.polarity(filler.text) if worded else filler.polarity
+        read = analyser.polarity(filler.text) if worded else filler.polarity
         if read != asserted:
             faults.append(f"{filler.slot} is asserted {asserted} and reads {read}")
         at, end = filler.start - passage.start, filler.end - passage.start
-        if self._analyser.irrealis(passage.text[max(at - 30, 0) : end + 20]):
+        if analyser.irrealis(passage.text[max(at - 30, 0) : end + 20]):
             faults.append(f"{filler.slot} was wished, expected or formerly so")
         return faults
 

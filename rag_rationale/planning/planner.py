@@ -17,7 +17,8 @@ from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot, Vectors
 
 CONNECTED = 0.95  # a match claims a connection: closer than this share of random passage pairs
-NAMED = 0.98  # the same, where the user's side is only the name of an item
+NAMED = 0.98  # the same, where the user's side is only the name of an item, or the item's side a description
+STRANGE = 0.997  # the same, where the two items are of different kinds
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
 _BONUS: dict[str, float] = {
@@ -54,7 +55,7 @@ class Planner:
         self._pool, self._reader, self._snapshot = pool, reader, snapshot
         self._kinds: dict[str, frozenset[str]] = {}
         self._connected = snapshot.background(CONNECTED)
-        self._named = snapshot.background(NAMED)
+        self._levels = {level: snapshot.background(level) for level in (NAMED, STRANGE)}
         agreeing = snapshot.background(AGREEING)
         self._agreement = _agreement(pool.reviews, agreeing)
         specific = [e.specificity for e in (*pool.facts, *pool.reviews)]
@@ -131,7 +132,7 @@ class Planner:
             polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
             own_words = self._told(mine, polarity) if own[i].event in {"review", "preference"} else None
             akin = self._akin(own[i])
-            if (own_words is None or not akin) and (close[i, j] < self._named or (own_words is None and not akin)):
+            if close[i, j] < self._enough(own_words is not None, akin, role) and not asked:
                 continue
             if told is None or (polarity == "negative" and own_words is None):
                 continue
@@ -144,6 +145,12 @@ class Planner:
             if said.event not in _WORDED and (earlier := self._earlier(said)):
                 yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity)
             yield plan
+
+    def _enough(self, worded: bool, akin: bool, role: str) -> float:
+        """How close the two sides of a match must be. The less else connects them, the closer."""
+        if not akin:
+            return self._levels[STRANGE] if worded else math.inf
+        return self._connected if worded and role == "theirs" else self._levels[NAMED]
 
     def _akin(self, own: Evidence) -> bool:
         """Whether an item that the user is only known to have met is of the target's kind; True where nothing tells."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.retrieval import Rarity
-from rag_rationale.types import Analyser, Evidence, Polarity, Shape, Span
+from rag_rationale.types import Analyser, Evidence, Language, Polarity, Shape, Span
 
 LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
 """How a listed fact begins, such as "Opening hours: 9 to 5": it can be quoted, and holds no clause."""
@@ -30,7 +30,7 @@ class Reading:
 
 
 class Reader:
-    """Reads evidence through the analyser of the reply's language.
+    """Reads evidence for a reply in `language`. A passage in another language may only be quoted, in the original.
 
     `title` is the item's name; `known_names` are words of the item's own text: naming its director gives nobody away,
     naming its waiter does. `forbidden` are words that a template never lets through, quotations included.
@@ -38,8 +38,9 @@ class Reader:
 
     def __init__(
         self,
-        analyser: Analyser,
+        analysers: Mapping[Language, Analyser],
         *,
+        language: Language,
         title: str,
         known_names: str,
         forbidden: Sequence[str],
@@ -50,23 +51,25 @@ class Reader:
         self._name = title
         own = [re.escape(word) for word in re.findall(r"\w{2,}", title)]
         self._title = re.compile("|".join([re.escape(title), *own]), re.IGNORECASE)
-        self._analyser, self._known, self._limits = analyser, known_names.lower(), limits
+        self._analysers, self._language = analysers, language
+        self._known, self._limits = known_names.lower(), limits
         self._forbidden = [phrase.lower() for phrase in forbidden]
         self._cache: dict[str, Reading] = {}
 
     def read(self, evidence: Evidence) -> Reading:
-        """The evidence's reading; no spans where its language is not the reply's or it may not be shown."""
+        """The evidence's reading; no spans where it may not be shown."""
         if evidence.id not in self._cache:
             self._cache[evidence.id] = Reading(evidence, tuple(self._spans(evidence)))
         return self._cache[evidence.id]
 
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: what could be said of anything, and the item's own name, tell nothing."""
-        return self._rarity.telling(self._title.sub(" ", words), self._analyser.language)
+        return self._rarity.telling(self._title.sub(" ", words))
 
     def _spans(self, evidence: Evidence) -> list[Span]:
         passage = evidence.passage
-        if passage.lang != self._analyser.language or any(word in passage.text.lower() for word in self._forbidden):
+        analyser = self._analysers[passage.lang]
+        if any(word in passage.text.lower() for word in self._forbidden):
             return []
         if evidence.event == "preference":
             whole = Span(passage.text, 0, len(passage.text), "quote", "", polarity="positive")
@@ -75,11 +78,11 @@ class Reader:
         listed = evidence.side == "item" and LISTED.match(passage.text) is not None
         return [
             self._titled(span)
-            for span in self._analyser.spans(passage.text)
+            for span in analyser.spans(passage.text)
             if len(span.text) <= self._limits(span.shape)
-            and (span.shape == "quote" or not listed)
+            and (span.shape == "quote" or not (listed or passage.lang != self._language))
             and self._says_so(span, evidence)
-            and not (review and self._names_someone(span))
+            and not (review and self._names_someone(span, passage.lang))
         ]
 
     def _titled(self, span: Span) -> Span:
@@ -88,24 +91,25 @@ class Reader:
             return span
         return replace(span, text=self._name + span.text[len(self._name) :])
 
-    def _names_someone(self, span: Span) -> bool:
+    def _names_someone(self, span: Span, lang: Language) -> bool:
         """Whether the span may name a private person: by a proper noun or, where it speaks of staff, by any word, that
         neither the item's own text nor people elsewhere use ("the server deepak")."""
         words = [w for name in span.names for w in _LETTERS.findall(name)]
         if any(not _LETTERS.search(name) and name not in self._known for name in span.names):
             return True
         spoken = _LETTERS.findall(span.text)
-        if lexicon(self._analyser.language)["staff"].intersection(w.lower() for w in spoken):
+        if lexicon(lang)["staff"].intersection(w.lower() for w in spoken):
             words += spoken
         return any(w.lower() not in self._known and self._rarity.unheard(w) for w in words)
 
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""
+        analyser = self._analysers[evidence.passage.lang]
         if span.polarity == "neutral" or evidence.side == "item":
-            return span.shape in {"quote", "np", "identity"} or not self._analyser.irrealis(span.text)
+            return span.shape in {"quote", "np", "identity"} or not analyser.irrealis(span.text)
         if evidence.rating is not None:
             towards = evidence.rating if span.polarity == "positive" else 6 - evidence.rating
             if towards < _FAINT:
                 return False
         around = evidence.passage.text[max(span.start - 40, 0) : span.end + 25]
-        return not self._analyser.irrealis(around)
+        return not analyser.irrealis(around)

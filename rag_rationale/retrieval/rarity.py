@@ -13,6 +13,7 @@ from rag_rationale.types import Language, Passage
 _SAMPLE_AT_LEAST = 20  # passages of a language below which no word is called common
 _SAMPLE_TO_KNOW, _EVERYWHERE = 1500, 3  # passages sampled; items of which a word must be said to be no name
 _CAP = 5.0  # nats; words rarer than this, misspellings among them, count as this rare
+_PLAIN = 1.5  # nats below which a word tells nothing
 _FULL = 16.0  # nats of a span that tells as much as one can ask for
 _TOKEN = re.compile(r"[A-Za-z0-9]+|[\u3400-\u9fff]")
 
@@ -33,12 +34,13 @@ class Rarity:
             for unit in units:
                 self._items[unit].add(passage.item_id)
 
-    def of(self, word: str, lang: Language) -> float:
-        """Nats: 0 for a word that every passage has, `_CAP` for one that none or few have."""
+    def of(self, unit: str) -> float:
+        """Nats: 0 for a word that every passage of its script's language has, `_CAP` for one that hardly any has."""
+        lang: Language = "zh" if _is_han(unit[0]) else "en"
         total = self._total[lang]
         if total < _SAMPLE_AT_LEAST:
             return _CAP / 2
-        return min(math.log((total + 1) / (self._counts[lang][word] + 0.5)), _CAP)
+        return min(math.log((total + 1) / (self._counts[lang][unit] + 0.5)), _CAP)
 
     def unheard(self, word: str) -> bool:
         """Whether people say this word of hardly any item: a dish is spoken of everywhere, a waiter in one place.
@@ -47,10 +49,11 @@ class Rarity:
         """
         return sum(self._total.values()) < _SAMPLE_TO_KNOW or len(self._items.get(word.lower(), ())) < _EVERYWHERE
 
-    def telling(self, words: str, lang: Language) -> float:
-        """How much some words tell, 0 to 1: the rarity of its distinct words, saturating."""
-        weight = 0.5 if lang == "zh" else 1.0  # a Han pair is about half a word, since pairs overlap
-        rare = sum(max(self.of(u, lang) - 1.5, 0.0) for u in set(_units(words))) * weight
+    def telling(self, words: str) -> float:
+        """How much some words tell, 0 to 1: the rarity of each distinct one, saturating."""
+        units = set(_units(words))
+        # pairs of Han characters overlap, so each counts half a word
+        rare = sum(max(self.of(u) - _PLAIN, 0.0) * (0.5 if _is_han(u[0]) else 1.0) for u in units)
         return min(rare / _FULL, 1.0)
 
 

@@ -99,7 +99,7 @@ class Explainer:
         template = self.templates.get(request.template, language=language)
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = self.snapshots.rarity(request.index)
-        work = _Work(request, pool, template, self._analysers[language], self.engine, snapshot, rarity, clock)
+        work = _Work(request, pool, template, self._analysers, self.engine, snapshot, rarity, clock)
         reason = work.obstacle(language)
         if reason is None:
             for sentence in work.sentences():
@@ -157,7 +157,7 @@ class _Work:
         request: RationaleRequest,
         pool: Pool,
         template: Template,
-        analyser: Analyser,
+        analysers: Mapping[Language, Analyser],
         engine: Engine,
         snapshot: Snapshot,
         rarity: Rarity,
@@ -176,7 +176,8 @@ class _Work:
             "quote": limits.quote,
         }
         reader = Reader(
-            analyser,
+            analysers,
+            language=template.language,
             title=item.title,
             known_names=known,
             forbidden=template.meta.forbidden,
@@ -188,7 +189,9 @@ class _Work:
         self._writer = Writer(template, reader, salt=salt)
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
         self._ranker = Ranker(template, engine, reader.telling, title=item.title, own=own)
-        self._verifier = Verifier(analyser, verbs=template.meta.verbs, longest=limits.sentence)
+        self._verifier = Verifier(
+            analysers, language=template.language, verbs=template.meta.verbs, longest=limits.sentence
+        )
         self._mode: Mode = template.meta.mode
         self._answering = snapshot.background(ANSWERING)
         self._said: list[Plan] = []
