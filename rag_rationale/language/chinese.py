@@ -62,6 +62,8 @@ class Chinese:
         for word in sorted(lists["positive"] | lists["negative"]):
             if len(word) > 1 and word not in jieba.dt.FREQ and word[0] not in "不没无":
                 jieba.add_word(word)
+        for noun in lists["nouns"]:
+            jieba.add_word(noun, tag="n")
         self._tagger = jieba.posseg.dt
         self._lists = lists
         self._lock = threading.Lock()
@@ -116,6 +118,8 @@ class Chinese:
             pairs = [(p.word, p.flag) for p in self._tagger.cut(text)]
         words, at = [], 0
         for word, tag in pairs:
+            if words and tag.startswith("n") and words[-1].text in self._lists["degree"] and self._valence(word):
+                tag = "a"  # 很透气: jieba knows 透气 as a noun only
             words.append(Word(word, tag, at, at + len(word)))
             at += len(word)
         return tuple(words)
@@ -124,7 +128,7 @@ class Chinese:
         return (word in self._lists["positive"]) - (word in self._lists["negative"])
 
     def _negates(self, word: str) -> bool:
-        return word in self._lists["negations"]
+        return word in self._lists["negations"] or word.endswith("不")  # jieba may join 不闪不
 
     def _all_spans(self, text: str) -> Iterator[Span]:
         for match in _SENTENCE.finditer(text):

@@ -144,7 +144,7 @@ class English:
         if (
             subject is None
             or not raw
-            or not 4 <= len(tokens) <= 18
+            or not 3 <= len(tokens) <= 18
             or "\n" in raw
             or _ODD.search(raw)
             or any(mark in raw for mark in '?!;:()/&–"“”')

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -100,16 +101,16 @@ class Writer:
                 return [_Option(s.text, passage.start + s.start, passage.start + s.end, s) for s in spans]
 
     def _aspect(self, plan: Plan) -> list[_Option]:
-        """The head word that all passages share, as it stands in the first."""
+        """The head word that all passages share, in the form it has in each of them."""
+        evidence = plan.evidence["theirs"]
         if plan.aspect is None:
             return []
-        evidence = plan.evidence["theirs"][0]
-        at = evidence.passage.text.lower().find(plan.aspect)
-        if at < 0:
+        found = re.search(rf"{re.escape(plan.aspect)}[a-z]*", evidence[0].passage.text.lower())
+        if found is None or any(found[0] not in e.passage.text.lower() for e in evidence):
             return []
-        word = f"the {plan.aspect}" if self._template.language == "en" else plan.aspect
-        start = evidence.passage.start + at
-        return [_Option(word, start, start + len(plan.aspect))]
+        word = f"the {found[0]}" if self._template.language == "en" else found[0]
+        start = evidence[0].passage.start
+        return [_Option(word, start + found.start(), start + found.end())]
 
     def _spans(self, shape: Shape | str, frame: Frame, role: Role, plan: Plan) -> list[Span]:
         reading = self._reader.read(plan.evidence[role][0])

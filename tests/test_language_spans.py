@@ -1,0 +1,128 @@
+"""What each analyser finds in a text that may fill a slot: hand-checked cases, right ones and refused ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from serving import analysers
+
+from rag_rationale.types import Analyser, Language
+
+
+@pytest.fixture(scope="module")
+def known() -> Mapping[Language, Analyser]:
+    return analysers()
+
+
+def of(known: Mapping[Language, Analyser], language: Language, text: str, shape: str) -> dict[str, str]:
+    """Text of each span of a shape, with its polarity."""
+    return {s.text: s.polarity for s in known[language].spans(text) if s.shape == shape}
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "clauses"),
+    [
+        (
+            "en",
+            "Service was great and the food was cold.",
+            {"the service was great": "positive", "the food was cold": "negative"},
+        ),
+        ("en", "The staff is also friendly.", {"the staff is friendly": "positive"}),
+        ("en", "The staff speak clearly.", {"the staff speak clearly": "positive"}),
+        (
+            "zh",
+            "但是背负系统很透气，防雨罩收在底部夹层里。",
+            {"背负系统很透气": "positive", "防雨罩收在底部夹层里": "neutral"},
+        ),
+        ("zh", "早餐九点就收了，房间不隔音。", {"早餐九点就收了": "neutral"}),
+    ],
+)
+def test_third_person_clauses_are_found_with_their_polarity(
+    known: Mapping[Language, Analyser], language: Language, text: str, clauses: dict[str, str]
+) -> None:
+    assert clauses.items() <= of(known, language, text, "clause").items()
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "We loved it."),
+        ("en", "It was delicious."),
+        ("en", "He served our table with a smile."),
+        ("en", "Is the food good?"),
+        ("en", "If the soup is hot."),
+        ("en", "Great place, good food."),
+        ("zh", "我觉得很舒服。"),
+        ("zh", "它很好用。"),
+        ("zh", "虽然房间很小。"),
+        ("zh", "早餐怎么样呢？"),
+        ("zh", "吴桐、赵乾乾、段余乐。"),
+    ],
+)
+def test_what_cannot_stand_in_reported_speech_is_no_clause(
+    known: Mapping[Language, Analyser], language: Language, text: str
+) -> None:
+    assert of(known, language, text, "clause") == {}
+
+
+def test_a_noun_is_praised_only_by_what_is_said_of_it(known: Mapping[Language, Analyser]) -> None:
+    praised = of(known, "en", "Amazing live music, but the service was slow. A nice place for a date.", "np")
+    assert praised["the amazing live music"] == "positive"
+    assert praised["the service"] == "negative"
+    assert praised.get("the date", "neutral") == "neutral"
+
+
+def test_too_much_of_something_is_no_praise(known: Mapping[Language, Analyser]) -> None:
+    assert known["en"].polarity("the gravy is too sweet") == "negative"
+    assert known["en"].polarity("the food is too good") == "positive"
+    assert known["zh"].polarity("换46又太长") == "negative"
+
+
+@pytest.mark.parametrize(
+    ("text", "polarity"),
+    [
+        ("腰带不舒服", "negative"),
+        ("一点也不吵", "positive"),
+        ("没有异味", "positive"),
+        ("不闪不刺眼", "positive"),
+        ("又轻又结实", "positive"),
+    ],
+)
+def test_chinese_negation_turns_polarity(known: Mapping[Language, Analyser], text: str, polarity: str) -> None:
+    assert known["zh"].polarity(text) == polarity
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "is_"),
+    [
+        ("en", "Ridge 58 is a long-distance pack with a floating lid.", "a long-distance pack with a floating lid"),
+        ("zh", "一款适合长途徒步的登山包。容量58升。", "一款适合长途徒步的登山包"),
+    ],
+)
+def test_a_description_says_what_the_item_is(
+    known: Mapping[Language, Analyser], language: Language, text: str, is_: str
+) -> None:
+    assert is_ in of(known, language, text, "identity")
+
+
+def test_a_quotation_is_verbatim_and_starts_behind_its_connective(known: Mapping[Language, Analyser]) -> None:
+    text = "But the drying room saved our whole week."
+    (span,) = [s for s in known["en"].spans(text) if s.shape == "quote"]
+    assert span.text == text[span.start : span.end] == "the drying room saved our whole week"
+
+
+def test_every_span_lies_where_it_says(known: Mapping[Language, Analyser]) -> None:
+    text = "Service was great, honestly. The ginger chicken was tasty as well!\nLovely view."
+    for span in known["en"].spans(text):
+        inside = text[span.start : span.end].lower()
+        assert span.text.split()[-1].strip(".!").lower() in inside
+
+
+def test_wishes_and_what_used_to_be_are_not_so(known: Mapping[Language, Analyser]) -> None:
+    assert known["en"].irrealis("it could have been crisper")
+    assert known["en"].irrealis("the soup used to be good")
+    assert not known["en"].irrealis("the soup was good")
+    assert known["zh"].irrealis("希望背带能宽一点")
+    assert known["zh"].irrealis("后面不崩的话就改五星")
+    assert not known["zh"].irrealis("背带很宽")

@@ -1,0 +1,129 @@
+"""Which sentences are planned: honest about drawbacks, never a dislike as a match, never the same thing twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import analysers
+
+from rag_rationale.building import build
+from rag_rationale.config import Settings
+from rag_rationale.embedding import HashedEmbedder
+from rag_rationale.generation import ScriptedEngine
+from rag_rationale.service import Explainer
+from rag_rationale.types import Rationale, RationaleRequest
+
+Ask = Callable[..., Rationale]
+GOOD = [
+    "The terrace view was beautiful.",
+    "The grilled prawns were delicious.",
+    "The waiting area was clean.",
+    "The garden was lovely.",
+]
+BAD = ["The soup was cold and bland.", "The toilets were dirty.", "The music was awful.", "The chairs were broken."]
+
+
+def catalogue(folder: Path, reviews: list[dict[str, Any]]) -> dict[str, Path]:
+    items = [
+        {"item_id": i, "title": t, "description": f"{t} is a restaurant by the sea.", "categories": ["food"]}
+        for i, t in (("target", "Harbour Grill"), ("other", "Tide Table"), ("third", "Salt Room"))
+    ]
+    rows = {
+        "items": items,
+        "reviews": [{"timestamp": 1, "title": "", **r, "review_id": f"r{n}"} for n, r in enumerate(reviews)],
+    }
+    for name, of in rows.items():
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, of)) + "\n", "utf-8")
+    return {name: folder / f"{name}.jsonl" for name in rows}
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Ask for a rationale of `target` over these reviews."""
+
+    def run(reviews: list[dict[str, Any]], **body: Any) -> Rationale:
+        embedder = HashedEmbedder()
+        build("shop", **catalogue(tmp_path, reviews), embedder=embedder, folder=tmp_path / "indexes")
+        explainer = Explainer(
+            settings=Settings(indexes=tmp_path / "indexes"),
+            embedder=embedder,
+            engine=ScriptedEngine(),
+            analysers=analysers(),
+        )
+        request = {"index": "shop", "item": {"id": "target"}, **body}
+        try:
+            return explainer.explain(RationaleRequest.model_validate(request))
+        finally:
+            explainer.close()
+
+    return run
+
+
+def rated(texts: list[str], rating: float, *, start: int = 0) -> list[dict[str, Any]]:
+    return [
+        {"user_id": f"u{start + n}", "item_id": "target", "rating": rating, "text": text}
+        for n, text in enumerate(texts)
+    ]
+
+
+def test_an_item_that_reviewers_disagree_about_gets_a_caveat(ask: Ask) -> None:
+    reply = ask(rated(GOOD, 5) + rated(BAD[:2], 1, start=10))
+    assert [s.kind for s in reply.sentences][-1] == "caveat"
+    assert any(s.kind == "merit" for s in reply.sentences)
+
+
+def test_an_item_that_all_praise_gets_none(ask: Ask) -> None:
+    assert all(s.kind != "caveat" for s in ask(rated(GOOD, 5)).sentences)
+
+
+def test_an_item_with_mostly_bad_reviews_begins_with_the_caveat(ask: Ask) -> None:
+    assert ask(rated(GOOD[:1], 5) + rated(BAD, 1, start=10)).sentences[0].kind == "caveat"
+
+
+def test_a_dislike_is_never_presented_as_a_liking(ask: Ask) -> None:
+    disliked = [
+        {"user_id": "me", "item_id": "other", "rating": 1, "text": "The grilled prawns were rubbery and awful."}
+    ]
+    reply = ask(rated(GOOD, 5) + disliked, user={"id": "me"})
+    for sentence in reply.sentences:
+        own = [e for e in reply.evidence if e.side == "history" and e.label in {c.label for c in sentence.citations}]
+        if own:
+            assert "complained" in sentence.text
+            assert not {"praised", "gave"} & set(sentence.text.split())
+
+
+def test_the_users_own_review_of_the_target_is_no_evidence(ask: Ask) -> None:
+    mine = [{"user_id": "me", "item_id": "target", "rating": 5, "text": "The lobster bisque was heavenly and rich."}]
+    reply = ask(rated(GOOD, 5) + mine, user={"id": "me"})
+    assert "lobster" not in reply.model_dump_json()
+    assert "lobster" in ask(rated(GOOD, 5) + mine, user={"id": "someone"}, max_sentences=6).model_dump_json()
+
+
+def test_a_review_of_low_trust_is_no_evidence_on_the_item_side_but_stays_the_users_own(ask: Ask) -> None:
+    spam = [
+        {"user_id": "me", "item_id": "other", "rating": 5, "text": "The grilled prawns were delicious.", "trust": 0.1}
+    ]
+    untrusted = [
+        {"user_id": "x", "item_id": "target", "rating": 5, "text": "The lobster bisque was heavenly.", "trust": 0.1}
+    ]
+    reply = ask(rated(GOOD, 5) + spam + untrusted, user={"id": "me"})
+    assert "lobster" not in reply.model_dump_json()
+    assert any(e.side == "history" for e in reply.evidence)
+
+
+def test_no_passage_is_cited_in_two_sentences(ask: Ask) -> None:
+    reply = ask(rated(GOOD, 5) + rated(BAD[:1], 1, start=10), max_sentences=5)
+    labels = [label for s in reply.sentences for label in {c.label for c in s.citations}]
+    assert len(labels) == len(set(labels))
+
+
+def test_many_is_said_only_of_two_reviewers(ask: Ask) -> None:
+    alike = ["The prawns were delicious.", "The prawns were really tasty."]
+    texts = [s.text for s in ask(rated(alike, 5)).sentences]
+    assert any("More than one reviewer praises the prawns" in text for text in texts)
+    same = [{**row, "user_id": "u0"} for row in rated(alike, 5)]
+    assert not any("More than one" in s.text for s in ask(same).sentences)
