@@ -148,7 +148,7 @@ def _many(*said: Evidence) -> Draft:
     at = first.passage.text.lower().index("service")
     start = first.passage.start
     asserts = Asserts(side="review", polarity="positive", speakers="many")
-    filler = Filler("theirs.aspect", "the service", "aspect", first, start + at, start + at + 7, asserts)
+    filler = Filler("theirs.aspect", "service", "aspect", first, start + at, start + at + 7, asserts)
     cite = Cite(said, tuple(e.passage.start for e in said), tuple(e.passage.end for e in said))
     return Draft("merit", "slots", "many", "en", ("More than one reviewer praises ", filler, " ", cite, "."))
 

@@ -117,7 +117,7 @@ class Verifier:
 
     def _aspect_faults(self, filler: Filler, draft: Draft) -> list[str]:
         """A shared aspect must be named in every passage cited for it, and judged alike there."""
-        word = filler.text.removeprefix("the ").lower()
+        word = filler.text.lower()
         cite = next((c for c in draft.cites if c.evidence[0].id == filler.evidence.id), None)
         if cite is None:
             return [f"{filler.slot} is not cited"]

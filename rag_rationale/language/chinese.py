@@ -116,7 +116,8 @@ class Chinese:
     def _tag(self, text: str) -> tuple[Word, ...]:
         with self._lock:
             pairs = [(p.word, p.flag) for p in self._tagger.cut(text)]
-        words, at = [], 0
+        words: list[Word] = []
+        at = 0
         for word, tag in pairs:
             if words and tag.startswith("n") and words[-1].text in self._lists["degree"] and self._valence(word):
                 tag = "a"  # 很透气: jieba knows 透气 as a noun only

@@ -122,7 +122,7 @@ class English:
             return
         raw = sentence.doc[first.i : sentence.end].text.strip().rstrip(".,;: ")
         start = first.idx
-        if not _ODD.search(raw) and raw.count('"') % 2 == 0:
+        if not _ODD.search(raw) and not set(raw) & set('“”"'):
             head = sentence.root.lemma_.lower()
             yield Span(
                 raw,

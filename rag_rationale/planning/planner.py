@@ -16,8 +16,8 @@ from rag_rationale.planning.readings import LISTED, Reader, Reading
 from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot, Vectors
 
-CONNECTED = 0.95  # a match claims a connection: closer than this share of random passage pairs
-NAMED = 0.98  # the same, where the user's side is only the name of an item, or the item's side a description
+CONNECTED = 0.85  # a match claims a connection: closer than this share of random passage pairs
+NAMED = 0.95  # the same, where the user's side is only the name of an item, or the item's side a description
 STRANGE = 0.997  # the same, where the two items are of different kinds
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
@@ -27,7 +27,7 @@ _BONUS: dict[str, float] = {
     "np": 0.0,
     "quote": -0.3,
 }  # a quotation is the last resort
-_SOMETHING = 0.35  # how much a description must tell to stand beside what people say
+_SOMETHING = 0.45  # how much a description must tell to stand beside what people say
 _WORDED = {"review", "preference", "rating"}  # history that is more than a verb
 _LOOKED_AT = 24  # passages of each side that are read at most per plan
 
@@ -162,13 +162,15 @@ class Planner:
 
     def _told(self, reading: Reading, polarity: Polarity | None) -> float | None:
         """How much the most telling span tells that may carry a sentence of this polarity; None where none may."""
+        described = reading.evidence.side == "item"
         tells = [
             (s, self._reader.telling(s.text))
             for s in reading.spans
             if polarity in (None, s.polarity) and (s.shape != "np" or polarity)
         ]
         return max(
-            (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or told >= _SOMETHING), default=None
+            (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or described or told >= _SOMETHING),
+            default=None,
         )
 
     def _earlier(self, own: Evidence) -> Evidence | None:

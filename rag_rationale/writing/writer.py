@@ -108,9 +108,8 @@ class Writer:
         found = re.search(rf"{re.escape(plan.aspect)}[a-z]*", evidence[0].passage.text.lower())
         if found is None or any(found[0] not in e.passage.text.lower() for e in evidence):
             return []
-        word = f"the {found[0]}" if self._template.language == "en" else found[0]
         start = evidence[0].passage.start
-        return [_Option(word, start + found.start(), start + found.end())]
+        return [_Option(found[0], start + found.start(), start + found.end())]
 
     def _spans(self, shape: Shape | str, frame: Frame, role: Role, plan: Plan) -> list[Span]:
         reading = self._reader.read(plan.evidence[role][0])
