@@ -89,10 +89,7 @@ class English:
 
     def people(self, text: str) -> tuple[str, ...]:
         """What could be a person's name: spaCy's PERSON entities and every proper noun."""
-        doc = self._parse(text)
-        found = [ent.text for ent in doc.ents if ent.label_ == "PERSON"]
-        found += [t.text for t in doc if t.pos_ == "PROPN" or (t.text[:1].isupper() and not t.is_sent_start)]
-        return tuple(dict.fromkeys(found))
+        return _names(self._parse(text)[:])
 
     def _parse_now(self, text: str) -> Any:
         with self._lock:
@@ -132,7 +129,7 @@ class English:
                 head,
                 polarity=self.polarity(raw),
                 first_person=self._speaks(sentence, "first_person"),
-                names=self.people(raw),
+                names=_names(sentence),
             )
 
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
@@ -178,7 +175,7 @@ class English:
             subject.lemma_.lower(),
             polarity=self.polarity(raw),
             tense="past" if _tense_tag(head) == "VBD" else "present",
-            names=self.people(raw),
+            names=_names(tokens),
         )
 
     def _identity(self, doc: Any, head: Any) -> Span | None:
@@ -246,7 +243,7 @@ class English:
                     "np",
                     *shared,
                     article=kind,  # type: ignore[arg-type]
-                    names=self.people(raw),
+                    names=_names(tokens),
                 )
 
     def _mid_sentence(self, text: str, first: Any) -> str:
@@ -278,6 +275,12 @@ class English:
 
     def _speaks(self, tokens: Any, person: str) -> bool:
         return any(t.lower_.replace("’", "'") in self._lists[person] for t in tokens)
+
+
+def _names(tokens: Any) -> tuple[str, ...]:
+    found = [ent.text for ent in tokens.ents if ent.label_ == "PERSON"]
+    found += [t.text for t in tokens if t.pos_ == "PROPN" or (t.text[:1].isupper() and not t.is_sent_start)]
+    return tuple(dict.fromkeys(found))
 
 
 def _is_content(token: Any) -> bool:
