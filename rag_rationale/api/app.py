@@ -13,13 +13,14 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from rag_rationale import __version__
 from rag_rationale.api import examples, problems
-from rag_rationale.api.limits import BodyLimit, refuse_nul
+from rag_rationale.api.limits import BodyLimit
 from rag_rationale.api.readiness import Probe, Readiness
 from rag_rationale.api.streaming import HEARTBEAT, EventStream, Steps
 from rag_rationale.api.workers import Workers
 from rag_rationale.service import Explainer, Step
 from rag_rationale.types import Rationale, RationaleRequest, SourceReply
 
+_TEXT: dict[str, Any] = {"max_length": 256, "pattern": r"^[^\x00]*$"}
 _PRIVATE = {"Cache-Control": "no-store"}
 _CLIENT_LEFT = 499
 _bearer = HTTPBearer(auto_error=False, description="The admin token, which may read any evidence.")
@@ -65,7 +66,6 @@ def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI
 
         With `"stream": true` the reply is a stream of server-sent events.
         """
-        refuse_nul(body.model_dump(), "body")
         made = cast(Generator[Step, None, None], explainer.steps(body))
         steps = workers.pull(made, tick=heartbeat)
         if body.stream:
@@ -78,13 +78,12 @@ def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI
         responses={200: examples.EVIDENCE, **problems.documented((404, 422, 500, 503))},
     )
     def evidence(
-        evidence_id: Annotated[str, Path(max_length=256, description="an `id` of a reply's `evidence`")],
+        evidence_id: Annotated[str, Path(**_TEXT, description="an `id` of a reply's `evidence`")],
         response: Response,
         bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-        user: Annotated[str | None, Query(max_length=256, description="whose history evidence this is")] = None,
+        user: Annotated[str | None, Query(**_TEXT, description="whose history evidence this is")] = None,
     ) -> SourceReply:
         """History evidence is shown to its own user or with the admin token only, quarantined text never."""
-        refuse_nul({"evidence_id": evidence_id, "user": user}, "request")
         response.headers.update(_PRIVATE)
         admin = _is_admin(bearer, explainer.settings.admin_token)
         return explainer.evidence(evidence_id, user_id=user, admin=admin)

@@ -1,14 +1,11 @@
-"""What a request may not be: larger than a bound, or holding characters that no text has."""
+"""What a request may not be: larger than a bound."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Mapping, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag_rationale.api.problems import as_response, problem_of
-from rag_rationale.errors import InvalidRequestError
 
 LARGEST_BODY = 1 << 20
 
@@ -38,25 +35,6 @@ class BodyLimit:
 
     def _refusal(self) -> HTTPException:
         return HTTPException(413, f"The body is larger than {self._largest} bytes.", headers={"Connection": "close"})
-
-
-def refuse_nul(value: object, where: str) -> None:
-    """Raise InvalidRequestError naming the first string in `value` (nested as JSON is) that holds a NUL."""
-    at = next(_with_nul(value, where), None)
-    if at is not None:
-        raise InvalidRequestError(f"`{at}` holds a NUL character.", remedy="Send text without it.")
-
-
-def _with_nul(value: object, where: str) -> Iterator[str]:
-    if isinstance(value, str):
-        if "\0" in value:
-            yield where
-    elif isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _with_nul(inner, f"{where}.{key}")
-    elif isinstance(value, Sequence):
-        for n, inner in enumerate(value):
-            yield from _with_nul(inner, f"{where}[{n}]")
 
 
 def _declared(scope: Scope) -> list[int]:

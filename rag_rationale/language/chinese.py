@@ -35,7 +35,6 @@ _IRREALIS = re.compile(
     "的话|如果|要是|假如|希望|但愿|以为|本以为|原以为|应该|以前|从前|曾经|号称|据说|听说|宣传说|说好的|本该|早知道|要不是|如能|若|期待|不如"
 )
 _NOMINAL = {"n", "nz", "ns", "nt", "vn", "an", "j", "b", "eng", "nrt", "ng"}
-_CONTENT = ("n", "v", "a", "b", "i", "l", "j", "m", "z", "t", "s", "eng", "d")
 _WINDOW = 3  # words that a negation reaches ahead
 
 
@@ -74,10 +73,6 @@ class Chinese:
         """Noun phrases, clauses and quotable sentences, in text order."""
         return list(self._spans(text))
 
-    def words(self, text: str) -> list[str]:
-        """Content words, in text order."""
-        return [w.text.lower() for w in self._words(text) if w.tag.startswith(_CONTENT) and not w.text.isspace()]
-
     def negations(self, text: str) -> int:
         """How many negations the text holds."""
         return sum(self._negates(w.text) for w in self._words(text))
@@ -103,7 +98,7 @@ class Chinese:
         """Whether the text tells of what was not so: 希望能快一点, 以前很好, 本以为很舒服."""
         return _IRREALIS.search(text) is not None
 
-    def people(self, text: str) -> tuple[str, ...]:
+    def _people(self, text: str) -> tuple[str, ...]:
         """Names that look like a private person's: 小王, 李经理, or a name beside a service word."""
         found = _SHORT_NAME.findall(text)
         words = self._words(text)
@@ -172,7 +167,7 @@ class Chinese:
                 next((w.text for w in words if w.tag.startswith("n")), ""),
                 polarity=self.polarity(raw),
                 first_person=self._speaks(words, "first_person"),
-                names=self.people(raw),
+                names=self._people(raw),
             )
 
     def _identity(self, text: str, start: int, end: int) -> Span | None:
@@ -205,7 +200,7 @@ class Chinese:
             "clause",
             nouns[-1].text,
             polarity=self.polarity(raw),
-            names=self.people(raw),
+            names=self._people(raw),
         )
 
     def _predicate(self, text: str, start: int, end: int) -> Span | None:
@@ -226,7 +221,13 @@ class Chinese:
             same = first.polarity if second.polarity == "neutral" else second.polarity
         raw = text[first.start : second.end]
         return Span(
-            raw.replace(",", "，"), first.start, second.end, "clause", first.head, polarity=same, names=self.people(raw)
+            raw.replace(",", "，"),
+            first.start,
+            second.end,
+            "clause",
+            first.head,
+            polarity=same,
+            names=self._people(raw),
         )
 
     def _unit_words(self, text: str, start: int, end: int, *, strip: bool = True) -> list[Word] | None:
@@ -299,7 +300,7 @@ class Chinese:
             "np",
             head,
             polarity=modifiers if modifiers != "neutral" else predicate,
-            names=self.people(raw),
+            names=self._people(raw),
         )
 
     def _speaks(self, words: list[Word] | tuple[Word, ...], person: str) -> bool:

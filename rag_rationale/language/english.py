@@ -67,10 +67,6 @@ class English:
         """Noun phrases, clauses and quotable sentences, in text order."""
         return list(self._spans(text))
 
-    def words(self, text: str) -> list[str]:
-        """Lemmas of the content words, lower case, in text order."""
-        return [t.lemma_.lower() for t in self._parse(text) if _is_content(t)]
-
     def negations(self, text: str) -> int:
         """How many negations the text holds."""
         words = _WORD.findall(text.lower().replace("’", "'"))
@@ -86,10 +82,6 @@ class English:
     def irrealis(self, text: str) -> bool:
         """Whether the text tells of what was not so: "could have been crisp", "used to be good", "if it were warm"."""
         return _IRREALIS.search(text) is not None
-
-    def people(self, text: str) -> tuple[str, ...]:
-        """What could be a person's name: spaCy's PERSON entities and every proper noun."""
-        return _names(self._parse(text)[:])
 
     def _parse_now(self, text: str) -> Any:
         with self._lock:
@@ -278,13 +270,10 @@ class English:
 
 
 def _names(tokens: Any) -> tuple[str, ...]:
+    """What could be a person's name: spaCy's PERSON entities and every proper noun."""
     found = [ent.text for ent in tokens.ents if ent.label_ == "PERSON"]
     found += [t.text for t in tokens if t.pos_ == "PROPN" or (t.text[:1].isupper() and not t.is_sent_start)]
     return tuple(dict.fromkeys(found))
-
-
-def _is_content(token: Any) -> bool:
-    return bool((token.pos_ in {"NOUN", "PROPN", "ADJ", "VERB", "NUM", "ADV"} and token.is_alpha) or token.like_num)
 
 
 def _opens_a_phrase(comma: Any) -> bool:

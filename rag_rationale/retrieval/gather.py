@@ -28,15 +28,13 @@ class Pool:
     """Everything one request may rest on. Vectors are centred: the mean of their language is taken out.
 
     `facts` are passages of the item's own text, `reviews` other people's, `history` the user's, most telling first.
-    `reviewers` and `ratings` describe the trusted reviews of the item. `query` is the centred query vector or None.
-    `blind` tells that the request named an unknown user or none.
+    `ratings` are those of the item's trusted reviews. `query` is the centred query vector or None.
     """
 
     item: Item
     facts: tuple[Evidence, ...]
     reviews: tuple[Evidence, ...]
     history: tuple[Evidence, ...]
-    reviewers: int
     ratings: tuple[float, ...]
     query: Vectors | None
 
@@ -77,7 +75,6 @@ def gather(
         facts=_scored(vectors.of(facts), target),
         reviews=_scored(vectors.of(reviews), target),
         history=tuple(history),
-        reviewers=len({e.passage.user_id or e.passage.source_id for e in reviews}),
         ratings=tuple(r for r in rated.values() if r is not None),
         query=query,
     )

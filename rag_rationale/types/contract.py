@@ -16,8 +16,8 @@ from rag_rationale.types.records import Language
 
 Identifier = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 IndexName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-ShortText = Annotated[str, StringConstraints(max_length=500)]
-LongText = Annotated[str, StringConstraints(max_length=20_000)]
+ShortText = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00]*$")]
+LongText = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
 AbstentionReason = Literal[
     "no_evidence", "no_evidence_in_language", "nothing_specific", "nothing_supported", "no_answer_to_query"
 ]
@@ -104,7 +104,7 @@ class RationaleRequest(_Body):
     index: IndexName
     user: UserRef = UserRef()
     item: ItemRef
-    query: Annotated[str, StringConstraints(max_length=1000)] | None = None
+    query: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
     language: Literal["auto", "en", "zh"] = "auto"
     template: Annotated[str, StringConstraints(max_length=128, pattern=r"^[a-z0-9_-]+([@:][a-z0-9_-]+)?$")] = "default"
     max_sentences: int = Field(default=3, ge=1, le=6)

@@ -179,9 +179,6 @@ class Analyser(Protocol):
     def spans(self, text: str) -> list[Span]:
         """Noun phrases, clauses and quotable sentences of a text, in text order."""
 
-    def words(self, text: str) -> list[str]:
-        """Content words, folded for comparison (lower case, lemma), in text order."""
-
     def negations(self, text: str) -> int:
         """How many negations the text holds."""
 
@@ -190,6 +187,3 @@ class Analyser(Protocol):
 
     def irrealis(self, text: str) -> bool:
         """Whether the text tells of what was not so: wishes, conditions, what used to be or was only expected."""
-
-    def people(self, text: str) -> tuple[str, ...]:
-        """Names in the text that look like a private person's."""
