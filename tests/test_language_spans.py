@@ -126,3 +126,18 @@ def test_wishes_and_what_used_to_be_are_not_so(known: Mapping[Language, Analyser
     assert known["zh"].irrealis("希望背带能宽一点")
     assert known["zh"].irrealis("后面不崩的话就改五星")
     assert not known["zh"].irrealis("背带很宽")
+
+
+@pytest.mark.parametrize(
+    ("text", "liking"),
+    [
+        ("特别喜欢小姑子的演技。", "特别喜欢小姑子的演技"),
+        ("喜欢这样的人物。", None),
+        ("我喜欢男主的眼神。", None),
+        ("不喜欢男主的眼神。", None),
+    ],
+)
+def test_a_liking_without_its_subject_is_found(
+    known: Mapping[Language, Analyser], text: str, liking: str | None
+) -> None:
+    assert list(of(known, "zh", text, "liking")) == ([liking] if liking else [])

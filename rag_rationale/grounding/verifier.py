@@ -106,7 +106,7 @@ class Verifier:
         passage, asserted = filler.evidence.passage, filler.asserts.polarity
         faults = []
         analyser = self._analysers[passage.lang]
-        worded = filler.shape in {"clause", "quote"}
+        worded = filler.shape in {"clause", "liking", "quote"}
         read = analyser.polarity(filler.text) if worded else filler.polarity
         if read != asserted:
             faults.append(f"{filler.slot} is asserted {asserted} and reads {read}")

@@ -34,6 +34,7 @@ _NOUNS = ("n", "vn", "an", "j", "l", "eng")
 _IRREALIS = re.compile(
     "的话|如果|要是|假如|希望|但愿|以为|本以为|原以为|应该|以前|从前|曾经|号称|据说|听说|宣传说|说好的|本该|早知道|要不是|如能|若|期待|不如"
 )
+_OPENS_PREDICATE = ("v", "a", "d", "z", "i", "p", "c")
 _NOMINAL = {"n", "nz", "ns", "nt", "vn", "an", "j", "b", "eng", "nrt", "ng"}
 _WINDOW = 3  # words that a negation reaches ahead
 
@@ -60,7 +61,7 @@ class Chinese:
         lists = lexicon("zh")
         for word in sorted(lists["positive"] | lists["negative"]):
             if len(word) > 1 and word not in jieba.dt.FREQ and word[0] not in "不没无":
-                jieba.add_word(word)
+                jieba.add_word(word, tag="a")
         for noun in lists["nouns"]:
             jieba.add_word(noun, tag="n")
         self._tagger = jieba.posseg.dt
@@ -140,6 +141,9 @@ class Chinese:
                     after = self._predicate(text, *units[i + 1]) if i + 1 < len(units) else None
                     if after is not None and text[end : units[i + 1][0]].strip() in {"，", ","}:
                         yield self._joined(text, clause, after)
+                liking = self._liking(text, start, end)
+                if liking is not None:
+                    yield liking
                 yield from self._noun_phrases(text, start, end)
 
     def _quote(self, text: str, start: int, end: int) -> Iterator[Span]:
@@ -156,7 +160,7 @@ class Chinese:
             and len(raw) <= 90
             and raw[0] not in "了的着过呢吧"
             and not _ODD.search(raw)
-            and _balanced(raw)
+            and not set(raw) & set('“”"')
         ):
             words = self._words(raw)
             yield Span(
@@ -186,9 +190,10 @@ class Chinese:
         words = self._unit_words(text, start, end)
         if words is None or not words[0].tag.startswith((*_NOUNS, "s", "f", "m", "b", "a", "t", "nz")):
             return None
-        subject_end = next((i for i, w in enumerate(words) if w.tag.startswith(("v", "a", "d", "z", "i", "p", "c"))), 0)
+        opens = (i for i, w in enumerate(words) if w.tag not in {"vn", "an"} and w.tag.startswith(_OPENS_PREDICATE))
+        subject_end = next(opens, 0)
         nouns = [w for w in words[:subject_end] if w.tag.startswith(("n", "vn", "an", "j", "l", "eng", "s"))]
-        if not nouns or words[0].tag.startswith("t") or not _predicates(words[subject_end:]):
+        if not nouns or words[0].tag.startswith("t") or not self._predicates(words[subject_end:]):
             return None
         raw = text[words[0].start : words[-1].end]
         if not 5 <= len(raw) <= 26:
@@ -206,7 +211,7 @@ class Chinese:
     def _predicate(self, text: str, start: int, end: int) -> Span | None:
         """A unit that says more of the subject before it, such as 很轻便 after 背包容量大."""
         words = self._unit_words(text, start, end, strip=False)
-        if words is None or not words[0].tag.startswith(("d", "a", "v", "z", "i")) or not _predicates(words):
+        if words is None or not words[0].tag.startswith(("d", "a", "v", "z", "i")) or not self._predicates(words):
             return None
         raw = text[words[0].start : words[-1].end]
         return (
@@ -303,19 +308,44 @@ class Chinese:
             names=self._people(raw),
         )
 
+    def _predicates(self, words: list[Word]) -> bool:
+        """Whether these words say something of what stands before them: a verb, an adjective that modifies no noun, or
+        anything behind a word of degree (太有戏了, whatever part of speech jieba sees there)."""
+        if len(words) > 1 and words[0].text in self._lists["degree"] and all(w.text != "的" for w in words):
+            return True
+        if not words or (words[-1].tag.startswith("n") and not any(w.tag.startswith(("v", "p")) for w in words)):
+            return False
+        for word, after in zip(words, [*words[1:], None], strict=True):
+            modifies = after is not None and after.text in {"的", "地"}
+            if word.tag.startswith(("a", "z", "i", "l", "v")) and word.tag not in {"an", "vn"} and not modifies:
+                return True
+        return False
+
+    def _liking(self, text: str, start: int, end: int) -> Span | None:
+        """A unit that likes something without saying who does: 特别喜欢小姑子的演技."""
+        words = self._unit_words(text, start, end)
+        if words is None:
+            return None
+        verb = 1 if words[0].text in self._lists["degree"] else 0
+        liked = words[verb + 1 :]
+        if (
+            words[verb].text not in self._lists["liking"]
+            or not liked
+            or liked[-1].tag not in {*_NOMINAL, "nr", "v"}
+            or liked[-1].text in self._lists["generic_heads"]
+            or any(w.tag in {"y", "x"} for w in liked)
+            or any(self._negates(w.text) or w.text in self._lists["anaphora"] for w in liked)
+        ):
+            return None
+        raw = text[words[0].start : words[-1].end]
+        if not 4 <= len(raw) <= 20 or self.polarity(raw) != "positive":
+            return None
+        return Span(
+            raw, words[0].start, words[-1].end, "liking", liked[-1].text, polarity="positive", names=self._people(raw)
+        )
+
     def _speaks(self, words: list[Word] | tuple[Word, ...], person: str) -> bool:
         return any(w.text in self._lists[person] for w in words)
-
-
-def _predicates(words: list[Word]) -> bool:
-    """Whether these words say something of what stands before them: a verb, or an adjective that modifies no noun."""
-    if not words or (words[-1].tag.startswith("n") and not any(w.tag.startswith(("v", "p")) for w in words)):
-        return False
-    for word, after in zip(words, [*words[1:], None], strict=True):
-        modifies = after is not None and after.text in {"的", "地"}
-        if word.tag.startswith(("a", "z", "i", "l", "v")) and word.tag not in {"an", "vn"} and not modifies:
-            return True
-    return False
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:

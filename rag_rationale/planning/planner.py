@@ -24,6 +24,7 @@ LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
 _BONUS: dict[str, float] = {
     "clause": 0.15,
     "identity": 0.15,
+    "liking": 0.1,
     "np": 0.0,
     "quote": -0.3,
 }  # a quotation is the last resort

@@ -173,6 +173,7 @@ class _Work:
             "np": limits.np,
             "identity": limits.clause,
             "clause": limits.clause,
+            "liking": limits.clause,
             "quote": limits.quote,
         }
         reader = Reader(

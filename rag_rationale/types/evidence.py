@@ -18,10 +18,12 @@ Kind = Literal["match", "merit", "caveat"]
 Mode = Literal["quote", "slots", "free"]
 Tier = Literal["lexical", "embedding", "likelihood"]
 VerdictLabel = Literal["supported", "unsupported"]
-Shape = Literal["np", "identity", "clause", "quote", "title", "verb", "stars", "aspect"]
-"""What a slot may hold. The first four are words of a passage: a noun phrase, what a description says the item is
-("a pack for long hikes"), a third-person clause, a verbatim quotation. The others come from the evidence's row: its
-item's title, the verb of its event, its rating, and the head word that several passages share."""
+Shape = Literal["np", "identity", "clause", "liking", "quote", "title", "verb", "stars", "aspect"]
+"""What a slot may hold. The first five are words of a passage: a noun phrase, what a description says the item is
+("a pack for long hikes"), a third-person clause, a liking without its subject (喜欢男主的眼神), a verbatim quotation.
+The others come from the evidence's row: its item's title, the verb of its event, its rating, and the head word that
+several passages share.
+"""
 
 Polarity = Literal["positive", "negative", "neutral"]
 Speakers = Literal["one", "many", "count"]

@@ -17,7 +17,7 @@ from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
 from rag_rationale.types import Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span
 
-_WORDED = {"np", "clause", "quote"}  # slots that hold the user's own words
+_WORDED = {"np", "clause", "liking", "quote"}  # slots that hold the user's own words
 MOST_SPANS = 2  # spans per slot that are tried, most telling first
 
 
@@ -73,7 +73,13 @@ class Writer:
     def _strength(self, frame: Frame) -> int:
         """Clauses say more than noun phrases, so their frames come first."""
         shapes = [p.shape for p in frame.parts if isinstance(p, Slot)]
-        return 2 * shapes.count("clause") + 2 * shapes.count("identity") + shapes.count("np") + shapes.count("quote")
+        return (
+            2 * shapes.count("clause")
+            + 2 * shapes.count("identity")
+            + shapes.count("np")
+            + shapes.count("quote")
+            + 2 * shapes.count("liking")
+        )
 
     def _fill(self, frame: Frame, plan: Plan) -> Iterator[Draft]:
         slots = [slot for role in frame.roles for slot in frame.slots(role)]
@@ -172,5 +178,5 @@ def _filler(slot: Slot, option: _Option, frame: Frame, plan: Plan) -> Filler:
         option.end,
         frame.asserts[slot.role],
         span.polarity if span else "neutral",
-        span.head if span and span.shape in {"np", "clause"} else "",
+        span.head if span and span.shape in {"np", "clause", "liking"} else "",
     )
