@@ -141,3 +141,41 @@ def test_a_liking_without_its_subject_is_found(
     known: Mapping[Language, Analyser], text: str, liking: str | None
 ) -> None:
     assert list(of(known, "zh", text, "liking")) == ([liking] if liking else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't think the food is good.",
+        "I doubt the staff are friendly.",
+        "Nobody could say the room was clean.",
+        "I would not say the soup was tasty.",
+        "Not that the service was friendly.",
+    ],
+)
+def test_what_is_denied_from_outside_the_clause_is_not_so(known: Mapping[Language, Analyser], text: str) -> None:
+    assert known["en"].irrealis(text)
+    assert of(known, "en", text, "clause") == {}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "If the soup were hot it would be a great lunch for us."),
+        ("en", "Though the staff were kind the whole evening was a mess."),
+        ("en", "Unless you book early the terrace is a lovely but full place."),
+        ("zh", "本来服务态度挺好的地方。"),
+        ("zh", "缺点就是背负系统太硬了。"),
+    ],
+)
+def test_a_quotation_never_loses_the_word_that_turns_it(
+    known: Mapping[Language, Analyser], language: Language, text: str
+) -> None:
+    quotes = [s for s in known[language].spans(text) if s.shape == "quote"]
+    assert all(s.start == 0 for s in quotes)
+
+
+def test_not_too_much_is_no_complaint(known: Mapping[Language, Analyser]) -> None:
+    assert known["en"].polarity("the tea is not too sweet") != "negative"
+    assert known["en"].polarity("the tea isn't too sweet") != "negative"
+    assert known["zh"].irrealis("本来服务很好")

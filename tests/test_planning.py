@@ -27,13 +27,14 @@ GOOD = [
 BAD = ["The soup was cold and bland.", "The toilets were dirty.", "The music was awful.", "The chairs were broken."]
 
 
-def catalogue(folder: Path, reviews: list[dict[str, Any]]) -> dict[str, Path]:
+def catalogue(folder: Path, reviews: list[dict[str, Any]], events: list[dict[str, Any]]) -> dict[str, Path]:
     items = [
         {"item_id": i, "title": t, "description": f"{t} is a restaurant by the sea.", "categories": ["food"]}
         for i, t in (("target", "Harbour Grill"), ("other", "Tide Table"), ("third", "Salt Room"))
     ]
     rows = {
         "items": items,
+        "events": [{"timestamp": 1, "value": None, **e} for e in events],
         "reviews": [{"timestamp": 1, "title": "", **r, "review_id": f"r{n}"} for n, r in enumerate(reviews)],
     }
     for name, of in rows.items():
@@ -45,9 +46,9 @@ def catalogue(folder: Path, reviews: list[dict[str, Any]]) -> dict[str, Path]:
 def ask(tmp_path: Path) -> Ask:
     """Ask for a rationale of `target` over these reviews."""
 
-    def run(reviews: list[dict[str, Any]], **body: Any) -> Rationale:
+    def run(reviews: list[dict[str, Any]], events: list[dict[str, Any]] | None = None, **body: Any) -> Rationale:
         embedder = HashedEmbedder()
-        build("shop", **catalogue(tmp_path, reviews), embedder=embedder, folder=tmp_path / "indexes")
+        build("shop", **catalogue(tmp_path, reviews, events or []), embedder=embedder, folder=tmp_path / "indexes")
         explainer = Explainer(
             settings=Settings(indexes=tmp_path / "indexes"),
             embedder=embedder,
@@ -127,3 +128,10 @@ def test_many_is_said_only_of_two_reviewers(ask: Ask) -> None:
     assert any("More than one reviewer praises the prawns" in text for text in texts)
     same = [{**row, "user_id": "u0"} for row in rated(alike, 5)]
     assert not any("More than one" in s.text for s in ask(same).sentences)
+
+
+def test_an_item_that_the_user_disliked_is_not_named_beside_the_one_she_bought(ask: Ask) -> None:
+    events = [{"user_id": "me", "item_id": item, "event": "purchase"} for item in ("other", "third")]
+    disliked = [{"user_id": "me", "item_id": "other", "rating": 1, "text": "Nothing here was worth the money at all."}]
+    reply = ask(rated(GOOD, 5) + disliked, events, user={"id": "me"})
+    assert not any("bought Tide Table" in s.text for s in reply.sentences)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from rag_rationale.grounding.form import form_faults
+from rag_rationale.language.context import around
 from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Language, Verdict
 
 VERSION = "lexical-1"
@@ -98,6 +99,8 @@ class Verifier:
             faults.append(f"{filler.slot} changes a negation")
         if _FIRST_PERSON[language].search(filler.text):
             faults.append(f"{filler.slot} speaks as someone it is not")
+        if asserts.tense is not None and filler.tense != asserts.tense:
+            faults.append(f"{filler.slot} is asserted {asserts.tense} and is {filler.tense}")
         if asserts.polarity in ("positive", "negative"):
             faults += self._polarity_faults(filler)
         return faults
@@ -111,7 +114,7 @@ class Verifier:
         if read != asserted:
             faults.append(f"{filler.slot} is asserted {asserted} and reads {read}")
         at, end = filler.start - passage.start, filler.end - passage.start
-        if analyser.irrealis(passage.text[max(at - 30, 0) : end + 20]):
+        if analyser.irrealis(around(passage.text, at, end)):
             faults.append(f"{filler.slot} was wished, expected or formerly so")
         return faults
 

@@ -32,12 +32,13 @@ _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
     r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of|other than|"
-    r"except|apart from)\b"
-    r"|n['’]t be\b|['’]d have\b",
+    r"except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied))\b"
+    r"|n['’]t be\b|['’]d have\b"
+    r"|(?:n['’]?t|\bnot|\bnever) (?:\w+ly )?(?:think|believe|say|feel|find|call|agree|guess|suppose)\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_TOO = re.compile(r"\btoo ([a-z]+)", re.IGNORECASE)
+_TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
 _POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
 
@@ -106,7 +107,7 @@ class English:
                     yield span
 
     def _quotes(self, sentence: Any) -> Iterator[Span]:
-        first = next((t for t in sentence if t.is_alpha and t.lower_ not in self._lists["discourse"]), None)
+        first = next((t for t in sentence if t.is_alpha and t.lower_ not in self._lists["connectives"]), None)
         if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : sentence.end]) <= 40:
             return
         raw = sentence.doc[first.i : sentence.end].text.strip().rstrip(".,;: ")
@@ -302,6 +303,12 @@ def _same_clause(token: Any, verb: Any) -> bool:
     return True
 
 
+def _denies(verb: Any) -> bool:
+    """Whether a verb takes back the clause that hangs on it: "I don't think", "nobody said", "I doubt"."""
+    negated = any(t.dep_ == "neg" or t.lower_ in {"nobody", "none", "hardly", "never"} for t in verb.children)
+    return negated or verb.lemma_ in {"doubt", "deny", "pretend", "claim"}
+
+
 def _clauses(sentence: Any) -> Iterator[tuple[int, int, Any]]:
     """(start, end, head) of every clause that has a subject of its own, without what is joined to it."""
     doc = sentence.doc
@@ -309,6 +316,8 @@ def _clauses(sentence: Any) -> Iterator[tuple[int, int, Any]]:
         if head.pos_ not in {"VERB", "AUX"} or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis", "advcl"}:
             continue
         if any(t.dep_ == "mark" and t.lower_ in {"if", "unless", "whether", "to"} for t in head.children):
+            continue
+        if head.dep_ == "ccomp" and _denies(head.head):
             continue
         subject = next((t for t in head.children if t.dep_ in _SUBJECTS), None)
         if subject is None:

@@ -54,11 +54,13 @@ class Planner:
 
     def __init__(self, pool: Pool, reader: Reader, snapshot: Snapshot) -> None:
         self._pool, self._reader, self._snapshot = pool, reader, snapshot
+        disliked = {e.title for e in pool.history if e.rating is not None and e.rating < LOW}
+        spoken = {"review", "preference"}  # a dislike in words may be told as one, an event with the item may not
+        self._history = [e for e in pool.history if e.event in spoken or e.title not in disliked]
         self._kinds: dict[str, frozenset[str]] = {}
         self._connected = snapshot.background(CONNECTED)
         self._levels = {level: snapshot.background(level) for level in (NAMED, STRANGE)}
-        agreeing = snapshot.background(AGREEING)
-        self._agreement = _agreement(pool.reviews, agreeing)
+        self._agreement = _agreement(pool.reviews, snapshot.background(AGREEING))
         specific = [e.specificity for e in (*pool.facts, *pool.reviews)]
         self._usual = float(np.median(specific)) if specific else 1.0
         self.mood = Mood(sum(r < LOW for r in pool.ratings) / max(len(pool.ratings), 1), len(pool.ratings))
@@ -107,12 +109,7 @@ class Planner:
 
     def _matches(self, fresh: _Fresh) -> Iterator[Plan]:
         """Pairs of something the user cares about and something the item offers, by closeness and worth."""
-        disliked = {e.title for e in self._pool.history if e.rating is not None and e.rating < LOW}
-        own = [
-            e
-            for e in self._pool.history
-            if e.id not in fresh.used and (e.event in {"review", "preference"} or e.title not in disliked)
-        ]
+        own = [e for e in self._history if e.id not in fresh.used]
         theirs = [e for e in (*self._pool.reviews, *self._facts(bare=False)) if fresh.allows(e)]
         if not own or not theirs:
             return
@@ -144,7 +141,7 @@ class Planner:
         for _, plan in sorted(found, key=lambda pair: -pair[0]):
             said = plan.evidence["own"][0]
             if said.event not in _WORDED and (earlier := self._earlier(said)):
-                yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity)
+                yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity, akin=plan.akin)
             yield plan
 
     def _enough(self, worded: bool, akin: bool, role: str) -> float:
@@ -176,7 +173,7 @@ class Planner:
 
     def _earlier(self, own: Evidence) -> Evidence | None:
         """Another event of the user, on the same theme as `own`, to be named before it."""
-        events = [e for e in self._pool.history if e.event not in _WORDED and e.id != own.id]
+        events = [e for e in self._history if e.event not in _WORDED and e.id != own.id]
         near = [e for e in events if e.title != own.title and _cosine(e, own) >= self._connected]
         return max(near, key=lambda e: _cosine(e, own), default=None)
 

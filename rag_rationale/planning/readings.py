@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rag_rationale.language.context import around
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.retrieval import Rarity
 from rag_rationale.types import Analyser, Evidence, Language, Polarity, Shape, Span
@@ -111,5 +112,4 @@ class Reader:
             towards = evidence.rating if span.polarity == "positive" else 6 - evidence.rating
             if towards < _FAINT:
                 return False
-        around = evidence.passage.text[max(span.start - 40, 0) : span.end + 25]
-        return not analyser.irrealis(around)
+        return not analyser.irrealis(around(evidence.passage.text, span.start, span.end))

@@ -19,7 +19,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rag_rationale.errors import TemplateError
-from rag_rationale.types import Asserts, Kind, Language, Mode, Polarity, Shape, Speakers
+from rag_rationale.types import Asserts, Kind, Language, Mode, Polarity, Shape
 
 Role = Literal["own", "earlier", "theirs", "facts"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -36,7 +36,7 @@ class RoleSpec(_Part):
 
     event: str | tuple[str, ...] | None = None
     polarity: Polarity | None = None
-    speakers: Speakers | None = None
+    speakers: Literal["one", "many"] | None = None
     tense: Literal["past", "present"] | None = None
 
 
@@ -78,7 +78,7 @@ class FrontMatter(_Part):
 
     description: str
     domain: str
-    mode: Mode
+    mode: Literal["slots", "quote"]
     limits: Limits
     verbs: dict[str, str]
     leads: dict[Shape, str]

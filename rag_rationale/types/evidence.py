@@ -114,6 +114,7 @@ class Filler:
     asserts: Asserts = Asserts()
     polarity: Polarity = "neutral"
     head: str = ""
+    tense: Literal["past", "present", "none"] = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,6 @@ class Draft:
     frame: str
     language: Language
     parts: tuple[str | Filler | Cite, ...]
-    likelihood: float | None = None
 
     @property
     def fillers(self) -> tuple[Filler, ...]:

@@ -7,7 +7,6 @@ teacher forcing, as mean log-probability per token. A model without log-probabil
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from rag_rationale.prompting import Template
 from rag_rationale.types import Draft, Engine, Filler, GenerateRequest, Score, ScoreRequest, Shape
@@ -30,24 +29,26 @@ class Ranker:
         self._prompt = template.prompt(title=title, own=own)
         self._scores: dict[tuple[Shape, str], float] = {}
 
-    def rank(self, drafts: Sequence[Draft], *, hurry: bool) -> list[Draft]:
-        """The drafts, best first, each with its likelihood; those that do not read as language are left out.
+    def best(self, drafts: Sequence[Draft], *, hurry: bool) -> int | None:
+        """Position of the best draft; None where none reads as language.
 
         With `hurry` the model is not asked: the planner's order and what the spans tell decide.
         """
         if not hurry:
             self._score([f for draft in drafts for f in self._scored_fillers(draft)])
-        ranked = []
-        for place, draft in enumerate(drafts):
-            scores = [s for f in self._scored_fillers(draft) if (s := self._scores.get((f.shape, f.text))) is not None]
-            likelihood = min(scores) if scores else None
-            if likelihood is not None and likelihood < WORST:
-                continue
-            told = sum(self._telling(f.text) for f in draft.fillers if f.evidence.side != "history")
-            own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
-            value = (likelihood or 0.0) + TELLING * min(told, 1.0) + OWN_WORDS * own - ORDER * place
-            ranked.append((value, place, replace(draft, likelihood=likelihood)))
-        return [draft for _, _, draft in sorted(ranked, key=lambda entry: (-entry[0], entry[1]))]
+        values = [
+            (value, -place) for place, draft in enumerate(drafts) if (value := self._value(draft, place)) is not None
+        ]
+        return -max(values)[1] if values else None
+
+    def _value(self, draft: Draft, place: int) -> float | None:
+        scores = [s for f in self._scored_fillers(draft) if (s := self._scores.get((f.shape, f.text))) is not None]
+        likelihood = min(scores, default=0.0)
+        if likelihood < WORST:
+            return None
+        told = sum(self._telling(f.text) for f in draft.fillers if f.evidence.side != "history")
+        own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
+        return likelihood + TELLING * min(told, 1.0) + OWN_WORDS * own - ORDER * place
 
     def _scored_fillers(self, draft: Draft) -> list[Filler]:
         return [f for f in draft.fillers if f.shape in self._template.meta.leads]

@@ -17,6 +17,7 @@ from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
 from rag_rationale.types import Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span
 
+_STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "np": 1, "quote": 1}
 _WORDED = {"np", "clause", "liking", "quote"}  # slots that hold the user's own words
 MOST_SPANS = 2  # spans per slot that are tried, most telling first
 
@@ -73,13 +74,7 @@ class Writer:
     def _strength(self, frame: Frame) -> int:
         """Clauses say more than noun phrases, so their frames come first."""
         shapes = [p.shape for p in frame.parts if isinstance(p, Slot)]
-        return (
-            2 * shapes.count("clause")
-            + 2 * shapes.count("identity")
-            + shapes.count("np")
-            + shapes.count("quote")
-            + 2 * shapes.count("liking")
-        )
+        return sum(_STRENGTH.get(shape, 0) for shape in shapes)
 
     def _fill(self, frame: Frame, plan: Plan) -> Iterator[Draft]:
         slots = [slot for role in frame.roles for slot in frame.slots(role)]
@@ -102,6 +97,8 @@ class Writer:
                 return [_Option(f"{evidence.rating:g}", *whole)] if high else []
             case "aspect":
                 return self._aspect(plan)
+            case "cite":
+                return []
             case _:
                 spans = self._spans(slot.shape, frame, slot.role, plan)
                 return [_Option(s.text, passage.start + s.start, passage.start + s.end, s) for s in spans]
@@ -117,22 +114,20 @@ class Writer:
         start = evidence[0].passage.start
         return [_Option(found[0], start + found.start(), start + found.end())]
 
-    def _spans(self, shape: Shape | str, frame: Frame, role: Role, plan: Plan) -> list[Span]:
+    def _spans(self, shape: Shape, frame: Frame, role: Role, plan: Plan) -> list[Span]:
         reading = self._reader.read(plan.evidence[role][0])
-        asserts, article = frame.asserts[role], self._article(shape)
+        asserts, spec = frame.asserts[role], self._template.meta.slots.get(shape)
+        article = spec.article if spec else None
         spans = [
             s
             for s in reading.spans
             if s.shape == shape
             and (s.polarity == asserts.polarity if asserts.polarity else s.polarity != "negative" or role == "facts")
             and (article is None or s.article in (None, article))
+            and asserts.tense in (None, s.tense)
             and (plan.aspect is None or shape != "clause" or s.head == plan.aspect)
         ]
         return sorted(spans, key=lambda s: -self._reader.telling(s.text))[:MOST_SPANS]
-
-    def _article(self, shape: Shape | str) -> str | None:
-        spec = next((spec for name, spec in self._template.meta.slots.items() if name == shape), None)
-        return spec.article if spec else None
 
     def _draft(self, frame: Frame, plan: Plan, chosen: dict[Slot, _Option]) -> Draft:
         parts: list[str | Filler | Cite] = []
@@ -140,24 +135,21 @@ class Writer:
             if isinstance(part, str):
                 parts.append(part)
             elif part.shape == "cite":
-                parts.append(self._cite(part.role, frame, plan, chosen))
+                parts.append(self._cite(part.role, plan, chosen))
             else:
                 parts.append(_filler(part, chosen[part], frame, plan))
         return Draft(plan.kind, frame.mode, frame.id, self._template.language, tuple(parts))
 
-    def _cite(self, role: Role, frame: Frame, plan: Plan, chosen: dict[Slot, _Option]) -> Cite:
-        """The words that the role's slots rest on; whole passages where a slot rests on the row."""
-        group = plan.evidence[role]
-        first = group[0].passage
+    def _cite(self, role: Role, plan: Plan, chosen: dict[Slot, _Option]) -> Cite:
+        """The words that the role's slots rest on; the whole passage where they rest on its row alone."""
+        first, *others = plan.evidence[role]
         worded = [o for slot, o in chosen.items() if slot.role == role and (o.span or slot.shape == "aspect")]
-        rest = [o for slot, o in chosen.items() if slot.role == role and o not in worded]
-        start = min((o.start for o in worded), default=first.start)
-        end = max((o.end for o in worded), default=first.end)
-        if not worded and not rest:  # the words come behind the citation
-            slots = frame.slots(role)
-            start, end = (first.start, first.end) if slots else (start, end)
-        others = [self._proof(e, plan) for e in group[1:]]
-        return Cite(group, (start, *(s for s, _ in others)), (end, *(e for _, e in others)))
+        own = (
+            min((o.start for o in worded), default=first.passage.start),
+            max((o.end for o in worded), default=first.passage.end),
+        )
+        starts, ends = zip(own, *(self._proof(e, plan) for e in others), strict=True)
+        return Cite(plan.evidence[role], starts, ends)
 
     def _proof(self, evidence: Evidence, plan: Plan) -> tuple[int, int]:
         """Where another reviewer says the same of the shared aspect."""
@@ -179,4 +171,5 @@ def _filler(slot: Slot, option: _Option, frame: Frame, plan: Plan) -> Filler:
         frame.asserts[slot.role],
         span.polarity if span else "neutral",
         span.head if span and span.shape in {"np", "clause", "liking"} else "",
+        span.tense if span else "none",
     )

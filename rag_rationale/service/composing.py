@@ -1,0 +1,177 @@
+"""Composes one rationale: plans, drafts, verdicts and the best of them, sentence by sentence, on a clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from rag_rationale.grounding import Verifier
+from rag_rationale.planning import Planner, Reader
+from rag_rationale.prompting import Template
+from rag_rationale.retrieval import Pool, Rarity
+from rag_rationale.service.assembling import Assembly
+from rag_rationale.types import (
+    AbstentionReason,
+    Analyser,
+    Draft,
+    Engine,
+    Kind,
+    Language,
+    Mode,
+    Plan,
+    RationaleRequest,
+    Sentence,
+    Shape,
+    Snapshot,
+    Timings,
+    Verdict,
+)
+from rag_rationale.writing import Ranker, Writer
+
+ANSWERING = 0.80  # an answer to a query lies closer than this share of random passage pairs
+_ATTEMPTS = 6  # plans tried for one sentence before it is given up
+_DRAFTS = 2  # verified drafts of one plan that are ranked
+
+
+class Composition:
+    """The sentences of one request."""
+
+    def __init__(
+        self,
+        request: RationaleRequest,
+        pool: Pool,
+        template: Template,
+        analysers: Mapping[Language, Analyser],
+        engine: Engine,
+        snapshot: Snapshot,
+        rarity: Rarity,
+        clock: Clock,
+    ) -> None:
+        self.request, self.pool, self.clock = request, pool, clock
+        self.assembly = Assembly(template.language)
+        self.degraded = False
+        item = pool.item
+        known = " ".join([item.title, item.description, item.brand or "", *item.categories, *item.features])
+        limits = template.meta.limits
+        by_shape: dict[Shape, int] = {
+            "np": limits.np,
+            "identity": limits.clause,
+            "clause": limits.clause,
+            "liking": limits.clause,
+            "quote": limits.quote,
+        }
+        reader = Reader(
+            analysers,
+            language=template.language,
+            title=item.title,
+            known_names=known,
+            forbidden=template.meta.forbidden,
+            limits=lambda shape: by_shape.get(shape, limits.title),
+            rarity=rarity,
+        )
+        self._planner = Planner(pool, reader, snapshot)
+        salt = f"{request.seed}\0{request.user.id}\0{item.item_id}\0{template.version}"
+        self._writer = Writer(template, reader, salt=salt)
+        own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
+        self._ranker = Ranker(template, engine, reader.telling, title=item.title, own=own)
+        self._verifier = Verifier(
+            analysers, language=template.language, verbs=template.meta.verbs, longest=limits.sentence
+        )
+        self._mode: Mode = template.meta.mode
+        self._answering = snapshot.background(ANSWERING)
+        self._said: list[Plan] = []
+        self._heads: set[str] = set()
+        self._tried = 0
+
+    def obstacle(self, language: Language) -> AbstentionReason | None:
+        """Why there can be no rationale at all, None where there may be one."""
+        about = (*self.pool.facts, *self.pool.reviews)
+        if not any(e.passage.field != "title" for e in about):
+            return "no_evidence"
+        if not any(e.passage.lang == language for e in about if e.passage.field != "title"):
+            return "no_evidence_in_language"
+        if self.pool.query is not None and max(e.score for e in about) < self._answering:
+            return "no_answer_to_query"
+        return None
+
+    def why_nothing(self) -> AbstentionReason:
+        """Why no sentence came out, although there was evidence."""
+        return "nothing_supported" if self._tried else "nothing_specific"
+
+    def sentences(self) -> Iterator[Sentence]:
+        """Verified sentences, as they come."""
+        for kind in self._planner.kinds(self.request.max_sentences):
+            made = self._one(kind)
+            if made is None and kind == "match":
+                made = self._one("merit")
+            if made is not None:
+                yield made
+
+    def _one(self, kind: Kind) -> Sentence | None:
+        """The best verified sentence of a kind. A plan that fails goes down one mode, then is dropped."""
+        plans = list(islice(self._planner.propose(kind, self._said), _ATTEMPTS))
+        modes: list[Mode] = [self._mode, "quote"] if self._mode != "quote" else ["quote"]
+        for mode in modes:
+            drafts = [(draft, verdict, plan) for plan in plans for draft, verdict in self._supported(plan, mode)]
+            hurry = self.clock.late
+            self.degraded |= hurry
+            best = self._ranker.best([draft for draft, _, _ in drafts], hurry=hurry)
+            self.clock.lap("write")
+            if best is not None:
+                draft, verdict, plan = drafts[best]
+                self._said.append(plan)
+                self._heads |= _heads(draft)
+                self._writer.accept(draft)
+                return self.assembly.add(draft, verdict)
+        return None
+
+    def _supported(self, plan: Plan, mode: Mode) -> Iterator[tuple[Draft, Verdict]]:
+        """The first few drafts of a plan that the verifier lets through."""
+        supported = 0
+        for draft in islice(self._writer.drafts(plan, mode=mode), _DRAFTS * 3):
+            self._tried += 1
+            if self._repeats(draft):
+                continue
+            self.clock.lap("write")
+            verdict = self._verifier.verify(draft)
+            self.clock.lap("verify")
+            if verdict.label == "supported":
+                yield draft, verdict
+                supported += 1
+                if supported == _DRAFTS:
+                    return
+
+    def _repeats(self, draft: Draft) -> bool:
+        """Whether the draft speaks of the very thing that a sentence before it spoke of."""
+        return bool(_heads(draft) & self._heads)
+
+
+def _heads(draft: Draft) -> set[str]:
+    """What the item side of a draft is about."""
+    return {f.head for f in draft.fillers if f.head and f.evidence.side != "history"}
+
+
+class Clock:
+    """Milliseconds by stage, and whether the deadline has passed."""
+
+    def __init__(self, deadline_ms: int | None) -> None:
+        self._start = self._last = time.perf_counter()
+        self._deadline = deadline_ms
+        self._spent = {"retrieve": 0.0, "write": 0.0, "verify": 0.0}
+
+    def lap(self, stage: str) -> None:
+        """Charge the time since the last lap to `stage`."""
+        now = time.perf_counter()
+        self._spent[stage] += (now - self._last) * 1000
+        self._last = now
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed; never without one."""
+        return self._deadline is not None and (time.perf_counter() - self._start) * 1000 > self._deadline
+
+    def timings(self) -> Timings:
+        """What was spent so far."""
+        total = (time.perf_counter() - self._start) * 1000
+        return Timings(**{k: round(v, 2) for k, v in self._spent.items()}, total=round(total, 2))
