@@ -18,6 +18,7 @@ STAGES = (
     {"planning"},
     {"writing", "building"},
     {"service"},
+    {"evaluation"},
     {"api", "connect"},
     {"cli"},
 )
