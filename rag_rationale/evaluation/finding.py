@@ -13,8 +13,8 @@ Standing = Literal["result", "control", "counterpart"]
 class Measure:
     """One figure. `name` is dotted and unique in a report ("personal.pairs.heavy"); `n` counts what it rests on.
 
-    `interval` is at 95 %. `target` is a floor, or a ceiling where `at_most`; `bound` says which end of the interval must
-    hold it: the value itself, or its worse end ("lower Wilson bound at least 95 %").
+    `interval` is at 95 %. `target` is a floor, or a ceiling where `at_most`; `bound` says which end of the interval
+    must hold it: the value itself, or its worse end ("lower Wilson bound at least 95 %").
     """
 
     name: str
