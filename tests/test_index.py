@@ -147,6 +147,7 @@ def test_what_was_written_is_read_back(opened: Open, old: Path) -> None:
     snapshot = opened(old)
     assert [snapshot.item(item.item_id) for item in OLD_ITEMS] == OLD_ITEMS
     assert snapshot.item("none") is None
+    assert snapshot.item_ids() == ["lamp", "soup", "door"]
     wanted = [p for row in OLD_ITEMS for _, cut in item_passages(row) for p in cut]
     wanted += [p for row in OLD_REVIEWS for _, cut in review_passages(row) for p in cut]
     for row, passage in enumerate(wanted):
@@ -293,6 +294,7 @@ def test_a_later_segment_replaces_items_and_reviews_of_an_earlier_one(opened: Op
     snapshot = opened(old, new)
     assert snapshot.item("lamp") == NEW_ITEMS[0]
     assert snapshot.item("soup") == OLD_ITEMS[1]
+    assert snapshot.item_ids() == ["soup", "door", "lamp"]
     found = snapshot.item_passages("lamp")
     assert [(p.kind, p.text) for p in found] == [
         ("item", "Desk lamp II"), ("item", "A brighter lamp with a longer arm for any desk at home."),

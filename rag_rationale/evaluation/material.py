@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rag_rationale.types import Embedder, Engine, Language, Rationale, Snapshot
+from rag_rationale.types import Embedder, Engine, Language, Progress, Rationale, Snapshot
 
 Explain = Callable[["Subject", frozenset[str]], Rationale]
 """The rationale for a subject, with more source ids excluded; deterministic, and remembered on disk."""
+
+
+def quiet(stage: str, done: int, total: int | None) -> None:
+    """A `types.Progress` that shows nothing."""
+    del stage, done, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class Subject:
 class Material:
     """One evaluation's material. `replies` has one rationale per subject, in order, made with her review excluded.
 
-    `embedder` judges closeness and may differ from the index's own. `seed` feeds every random choice.
+    `embedder` judges closeness and may differ from the index's own. `seed` feeds every random choice. Reviews below
+    `min_trust` are evidence to nobody but their author.
     """
 
     index: str
@@ -47,3 +53,5 @@ class Material:
     engine: Engine
     embedder: Embedder
     seed: int
+    min_trust: float = 0.5
+    progress: Progress = quiet

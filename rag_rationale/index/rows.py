@@ -141,9 +141,15 @@ class Rows:
             for item_id, row in segment.stream(query):
                 if row + first not in self.dead:
                     own.setdefault(item_id, []).append(row + first)
-            for row, item_id in segment.stream("SELECT row, item_id FROM items ORDER BY row"):
-                if (number, item_id) not in self._dead_items:
-                    yield row + item_first, item_id, np.array(own.get(item_id, ()), np.int64)
+            for row, item_id in self._living(number, segment):
+                yield row + item_first, item_id, np.array(own.get(item_id, ()), np.int64)
+
+    def item_ids(self) -> list[str]:
+        """Ids of the items that are there, in row order."""
+        found = (
+            item_id for number, segment in enumerate(self.segments) for _, item_id in self._living(number, segment)
+        )
+        return list(dict.fromkeys(found))
 
     def dead_item_rows(self) -> set[int]:
         """Global item rows of the items that are gone."""
@@ -164,6 +170,12 @@ class Rows:
         query = f"SELECT row FROM passages WHERE {_DEAD_PASSAGES[tombstone.gone]}"
         offset = int(self.offsets[number])
         self.dead.update(row + offset for (row,) in self.segments[number].rows(query, (tombstone.key,)))
+
+    def _living(self, number: int, segment: Segment) -> Iterator[tuple[int, str]]:
+        """(row, id) of the items of a segment that are not gone."""
+        for row, item_id in segment.stream("SELECT row, item_id FROM items ORDER BY row"):
+            if (number, item_id) not in self._dead_items:
+                yield row, item_id
 
     def _all_dead(self, number: int, where: str, key: Sequence[object]) -> bool:
         if not self.dead:

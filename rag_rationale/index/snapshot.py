@@ -56,6 +56,10 @@ class SnapshotReader:
     def item(self, item_id: str) -> Item | None:
         return self._rows.item(item_id)
 
+    def item_ids(self) -> list[str]:
+        """Ids of every item, in row order."""
+        return self._rows.item_ids()
+
     def sample_items(self, n: int) -> list[Item]:
         """Up to `n` searchable items, spread evenly over the index."""
         _, positions = self._files["items"]

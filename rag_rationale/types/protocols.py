@@ -64,6 +64,9 @@ class Snapshot(Protocol):
 
     def item(self, item_id: str) -> Item | None: ...
 
+    def item_ids(self) -> list[str]:
+        """Ids of every item, in row order."""
+
     def sample_passages(self, n: int) -> list[Passage]:
         """About `n` passages spread evenly over the rows, fewer where there are fewer."""
 
