@@ -1,6 +1,7 @@
 """What one request may rest on."""
 
-from rag_rationale.retrieval.gather import Pool, gather, history_tag
+from rag_rationale.retrieval.gather import Pool, gather
+from rag_rationale.retrieval.history import history_tag
 from rag_rationale.retrieval.rarity import Rarity
 
 __all__ = ["Pool", "Rarity", "gather", "history_tag"]
