@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 def draw_subjects(snapshot: Snapshot, *, n: int, seed: int, min_trust: float) -> tuple[Subject, ...]:
-    """At most `n` users, each with an item she reviewed and reviews of other items that the service may see.
+    """At most `n` users, each with an item that she and somebody else reviewed and with reviews of other items.
 
     A review below `min_trust`, or without a passage that may be shown, is no one's hidden reference.
     """
@@ -53,11 +53,12 @@ def _in_turns(snapshot: Snapshot, seed: int, draw: Callable[[str], Iterator[T]])
 
 def _reviewers(snapshot: Snapshot, item: str, seed: int, min_trust: float) -> Iterator[Subject]:
     """Subjects of one item in random order; a user who reviewed it twice is asked about her latest review."""
+    told = [p for p in snapshot.item_passages(item) if p.kind == "review" and _shown(p) and p.trust >= min_trust]
     reviews: dict[str, list[Passage]] = {}
-    for passage in snapshot.item_passages(item):
-        if passage.kind == "review" and passage.user_id is not None and _shown(passage) and passage.trust >= min_trust:
+    for passage in told:
+        if passage.user_id is not None:
             reviews.setdefault(passage.user_id, []).append(passage)
-    users = sorted(reviews)
+    users = sorted(user for user, own in reviews.items() if len(own) < len(told))
     Random(f"{seed}\0{item}").shuffle(users)
     for user in users:
         others = {p.item_id for p in snapshot.user_passages(user) if _shown(p)} - {item}
