@@ -16,7 +16,8 @@
     │   ├── ModelMissingError       its file is not there
     │   ├── ModelHashError          its file is not the one the registry names
     │   ├── EmbedderMismatchError   the index was built with another embedder
-    │   └── BackendError            an engine or a remote server failed
+    │   ├── BackendError            an engine or a remote server failed
+    │   └── DeadlineError           an engine had no answer when the request's time was over
     └── LockedError                 another build holds the index's lock
 
 Abstaining is a result, not an error. This module knows nothing of HTTP or exit codes.
@@ -109,6 +110,10 @@ class EmbedderMismatchError(ModelError):
 
 class BackendError(ModelError):
     """An engine or a remote server failed."""
+
+
+class DeadlineError(ModelError):
+    """An engine had no answer when the request's time was over."""
 
 
 class LockedError(RagRationaleError):

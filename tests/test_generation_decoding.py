@@ -1,130 +1,17 @@
-"""The decoder over a fake context that keeps llama.cpp's rules and whose every logit can be computed by brute force."""
+"""Scores, texts and choices over a fake context, one request at a time, against brute force."""
 
 from __future__ import annotations
 
 import random
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 import pytest
+from fakenative import EOS, Driver, FakeNative, greedy, logits_after, logprob
 
 from rag_rationale.errors import BackendError
-from rag_rationale.generation.batching import EVEN_ROWS, Row
-from rag_rationale.generation.decoding import Decoder
-from rag_rationale.generation.native import Logits, Native
+from rag_rationale.generation.batching import EVEN_ROWS
 from rag_rationale.types import GenerateRequest, ScoreRequest
-
-WORDS = [
-    *(bytes([b]) for b in range(256)),
-    *(w.encode() for w in ("<bos>", "<eos>", "ab", "abc", " the", " pool", " was", "很干净", "房间", "房", "间", " a")),
-]
-BOS, EOS = 256, 257
-VOCABULARY = len(WORDS)
-
-
-@dataclass(eq=False)
-class _Cell:
-    place: int
-    token: int
-    position: int
-    sequences: set[int]
-
-
-class FakeNative:
-    """What `Native` offers, in plain Python: greedy tokeniser, logits that hash the whole history of a row.
-
-    Refuses what llama.cpp refuses: gaps, rows of sequences that have diverged, too many rows or cells. A new cell takes
-    the lowest free place; cells of a sequence out of the order of their positions are refused, as they round otherwise.
-    """
-
-    def __init__(self, *, context: int = 256, opener: int = BOS, sequences: int = 12) -> None:
-        self.context, self.opener, self.enders, self.vocabulary = context, opener, (EOS,), VOCABULARY
-        self.sequences = sequences
-        self.cells: list[_Cell] = []
-        self.decodes: list[int] = []
-        self.outputs: list[int] = []
-        self.fail_next = False
-
-    def ends(self, token: int) -> bool:
-        return token == EOS
-
-    def tokenise(self, text: str) -> list[int]:
-        data, tokens = text.encode(), [BOS] if self.opener == BOS else []
-        while data:
-            ordinary = [i for i, word in enumerate(WORDS) if i not in (BOS, EOS) and data.startswith(word)]
-            token = max(ordinary, key=lambda i: len(WORDS[i]))
-            tokens.append(token)
-            data = data[len(WORDS[token]) :]
-        return tokens
-
-    def piece(self, token: int) -> bytes:
-        return b"" if token in (BOS, EOS) else WORDS[token]
-
-    def held(self, sequence: int) -> list[int]:
-        mine = sorted((c for c in self.cells if sequence in c.sequences), key=lambda c: c.position)
-        assert [c.position for c in mine] == list(range(len(mine))), f"sequence {sequence} has a gap"
-        assert [c.place for c in mine] == sorted(c.place for c in mine), f"sequence {sequence} lies out of order"
-        return [c.token for c in mine]
-
-    def decode(self, rows: Sequence[Row]) -> list[Logits]:
-        self.decodes.append(len(rows))
-        assert 0 < len(rows) <= EVEN_ROWS[-1]
-        if self.fail_next:
-            self.fail_next = False
-            raise BackendError("planted fault")
-        out = []
-        for row in rows:
-            assert all(0 <= s < self.sequences for s in row.sequences)
-            histories = {tuple(self.held(s)) for s in row.sequences}
-            assert len(histories) == 1, "coupled sequences have diverged"
-            history = histories.pop()
-            assert len(history) == row.position, "positions must be consecutive"
-            taken = {cell.place for cell in self.cells}
-            place = next(i for i in range(len(taken) + 1) if i not in taken)
-            self.cells.append(_Cell(place, row.token, row.position, set(row.sequences)))
-            assert all(self.held(s) for s in row.sequences)
-            if row.logits:
-                out.append(logits_after([*history, row.token]))
-        self.outputs.append(len(out))
-        if len(self.cells) > self.context:
-            raise BackendError("no slot for the batch")
-        return out
-
-    def copy(self, source: int, target: int, length: int) -> None:
-        for cell in self.cells:
-            if source in cell.sequences and cell.position < length:
-                cell.sequences.add(target)
-
-    def truncate(self, sequence: int, length: int = 0) -> None:
-        for cell in self.cells:
-            if cell.position >= length:
-                cell.sequences.discard(sequence)
-        self.cells = [cell for cell in self.cells if cell.sequences]
-
-    def clear(self) -> None:
-        self.cells = []
-
-
-def logits_after(tokens: Sequence[int]) -> Logits:
-    seed = zlib.crc32(np.asarray(tokens, np.int32).tobytes())
-    return np.random.default_rng(seed).normal(0, 3, VOCABULARY).astype(np.float32)
-
-
-def logprob(tokens: Sequence[int], start: int) -> float:
-    """Brute force: log-probability of tokens[start:] after what precedes them."""
-    total = 0.0
-    for i in range(start, len(tokens)):
-        logits = logits_after(tokens[:i]).astype(np.float64)
-        total += logits[tokens[i]] - np.log(np.exp(logits).sum())
-    return total
-
-
-def make(native: FakeNative, *, residents: int = 3) -> Decoder:
-    return Decoder(cast("Native", native), sequences=native.sequences, residents=residents)
-
 
 PREFIXES = ["the pool was", "房间", "x", "ab" * 20, "The pool was a very fine one, and the room also, said ab"]
 CANDIDATES = (" the pool", " the", " pool", "c", "很干净", "", " a warm bath", " the pool was", "很干", " the pool")
@@ -133,7 +20,7 @@ CANDIDATES = (" the pool", " the", " pool", "c", "很干净", "", " a warm bath"
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_scores_are_those_of_brute_force_over_the_whole_text(prefix: str) -> None:
     native = FakeNative()
-    scores = make(native).score(ScoreRequest(prefix, CANDIDATES))
+    scores = Driver(native).score(ScoreRequest(prefix, CANDIDATES))
     stem = native.tokenise(prefix)
     whole = [native.tokenise(prefix + c) for c in CANDIDATES]
     boundary = min(next((i for i, (a, b) in enumerate(zip(stem, w)) if a != b), len(stem)) for w in whole)  # noqa: B905
@@ -144,7 +31,7 @@ def test_scores_are_those_of_brute_force_over_the_whole_text(prefix: str) -> Non
 
 def test_a_candidate_that_melts_into_the_prefix_moves_the_boundary_for_all() -> None:
     native = FakeNative()
-    melts, plain = make(native).score(ScoreRequest("xab", ("c", "d")))
+    melts, plain = Driver(native).score(ScoreRequest("xab", ("c", "d")))
     a, b = native.tokenise("xabc"), native.tokenise("xabd")
     assert (melts.tokens, plain.tokens) == (1, 2)
     assert melts.logprob == pytest.approx(logprob(a, 2), abs=1e-4)
@@ -153,12 +40,12 @@ def test_a_candidate_that_melts_into_the_prefix_moves_the_boundary_for_all() -> 
 
 def test_trailing_spaces_of_the_prefix_belong_to_the_candidates() -> None:
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     assert decoder.score(ScoreRequest("x ", ("pool", "the"))) == decoder.score(ScoreRequest("x", (" pool", " the")))
 
 
 def test_a_trailing_space_is_charged_also_where_no_candidate_melts_into_it() -> None:
-    (score,) = make(FakeNative()).score(ScoreRequest("x ", ("房",)))
+    (score,) = Driver().score(ScoreRequest("x ", ("房",)))
     tokens = FakeNative().tokenise("x 房")
     assert score.tokens == 2
     assert score.logprob == pytest.approx(logprob(tokens, 2), abs=1e-4)
@@ -166,7 +53,7 @@ def test_a_trailing_space_is_charged_also_where_no_candidate_melts_into_it() -> 
 
 def test_a_vocabulary_without_an_opening_token_can_score_an_empty_prefix() -> None:
     native = FakeNative(opener=EOS)
-    (score,) = make(native).score(ScoreRequest("", ("the pool",)))
+    (score,) = Driver(native).score(ScoreRequest("", ("the pool",)))
     tokens = [EOS, *native.tokenise("the pool")]
     assert score.logprob == pytest.approx(logprob(tokens, 1), abs=1e-4)
 
@@ -174,22 +61,22 @@ def test_a_vocabulary_without_an_opening_token_can_score_an_empty_prefix() -> No
 def test_many_candidates_are_scored_in_groups_with_the_same_result() -> None:
     candidates = tuple(f" {a}{b}{c}" for a in "xyz" for b in "pqr" for c in "kl")
     native = FakeNative(sequences=8)
-    grouped = make(native).score(ScoreRequest("the pool was", candidates))
-    alone = [make(FakeNative()).score(ScoreRequest("the pool was", (c,)))[0] for c in candidates]
+    grouped = Driver(native).score(ScoreRequest("the pool was", candidates))
+    alone = [Driver().score(ScoreRequest("the pool was", (c,)))[0] for c in candidates]
     assert grouped == alone
     assert all(native.held(s) == [] for s in range(4, 8))
 
 
 def test_common_beginnings_of_candidates_are_evaluated_once_and_last_tokens_never() -> None:
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     decoder.score(ScoreRequest("x", (" the pool was", " the pool a", " the pool")))
     assert decoder.evaluated == len(native.tokenise("x")) + len([" the", " pool"])
 
 
 def test_alternating_prefixes_do_not_lose_each_other() -> None:
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     first, second = "Template one says the pool was: ", "模板二：房间"
     for shared in (first, second):
         decoder.score(ScoreRequest(shared + "q", (" a",), shared=len(shared)))
@@ -198,11 +85,11 @@ def test_alternating_prefixes_do_not_lose_each_other() -> None:
         before = decoder.evaluated
         got = decoder.score(ScoreRequest(f"{shared}z{turn}", (" a",), shared=len(shared)))
         assert decoder.evaluated - before <= len(f" z{turn}")
-        assert got == make(FakeNative()).score(ScoreRequest(f"{shared}z{turn}", (" a",)))
+        assert got == Driver().score(ScoreRequest(f"{shared}z{turn}", (" a",)))
 
 
 def test_a_prompt_that_extends_the_last_one_costs_only_what_is_new() -> None:
-    decoder = make(FakeNative())
+    decoder = Driver()
     decoder.score(ScoreRequest("the pool was", (" a",)))
     before = decoder.evaluated
     decoder.score(ScoreRequest("the pool was xy", (" a",)))
@@ -211,7 +98,7 @@ def test_a_prompt_that_extends_the_last_one_costs_only_what_is_new() -> None:
 
 def test_decodes_keep_within_the_rows_that_round_alike() -> None:
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     decoder.score(ScoreRequest("q" * 130, CANDIDATES))
     decoder.score(ScoreRequest("q" * 131, (" a",)))
     list(decoder.generate(GenerateRequest("q" * 132, choices=("ab", "x", "abd"))))
@@ -221,7 +108,7 @@ def test_decodes_keep_within_the_rows_that_round_alike() -> None:
 
 def test_rows_with_logits_are_none_or_enough_to_round_alike() -> None:
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     for candidates in ((" a",), ("xy", "z"), CANDIDATES, tuple("abcdefghijkl"), ("q" * 80,)):
         decoder.score(ScoreRequest("q" * 70, candidates))
     assert {n for n in native.outputs if n not in EVEN_ROWS} == {0}
@@ -230,7 +117,7 @@ def test_rows_with_logits_are_none_or_enough_to_round_alike() -> None:
 def test_cells_stay_in_order_whatever_comes_and_goes() -> None:
     dice = random.Random(13)
     native = FakeNative(context=250, sequences=16)
-    decoder = make(native, residents=8)
+    decoder = Driver(native, leaves=8)
     templates = ["the pool was ab", "房间", "Template three: the the the", "t4 x", "the pool was abc"]
     hits = 0
     for turn in range(150):
@@ -251,45 +138,46 @@ def test_cells_stay_in_order_whatever_comes_and_goes() -> None:
             assert expected.lstrip(" ").startswith(said.lstrip(" "))
         else:
             request_ = ScoreRequest(prefix, candidates, shared=kept)
-            assert decoder.score(request_) == make(FakeNative()).score(request_)
+            assert decoder.score(request_) == Driver().score(request_)
         hits += decoder.evaluated - before < len(native.tokenise(prefix)) / 2
     assert hits > 15
 
 
 def test_resident_prefixes_give_way_to_a_long_prompt() -> None:
     native = FakeNative(context=128)
-    decoder = make(native)
+    decoder = Driver(native)
     for letter in "uvw":
         decoder.score(ScoreRequest(letter * 30, (" a",), shared=30))
     long = "q" * 110
-    assert decoder.score(ScoreRequest(long, ("x", "y"))) == make(FakeNative()).score(ScoreRequest(long, ("x", "y")))
+    assert decoder.score(ScoreRequest(long, ("x", "y"))) == Driver().score(ScoreRequest(long, ("x", "y")))
 
 
 def test_resident_prefixes_give_way_to_a_text_still_to_be_written() -> None:
     native = FakeNative(context=128)
     native.ends = lambda token: False  # type: ignore[method-assign] # noqa: ARG005
-    decoder = make(native)
+    decoder = Driver(native)
     for letter in "uv":
         decoder.score(ScoreRequest(letter * 25, (" a",), shared=25))
     events = list(decoder.generate(GenerateRequest("q" * 40, max_tokens=60)))
     assert events[-1].finish == "length"
-    assert native.held(0)[-59:] == greedy(native, "q" * 40, 59)
+    tokens = greedy(native, "q" * 40, 60)
+    assert "".join(e.text for e in events) == b"".join(map(native.piece, tokens)).decode(errors="replace")
 
 
-def test_when_no_more_prefixes_fit_the_newer_ones_take_their_place() -> None:
-    decoder = make(FakeNative(), residents=2)
+def test_when_no_more_prefixes_fit_those_used_last_stay() -> None:
+    decoder = Driver(leaves=3)
     costs = []
     for name in ("one", "two", "three", "four", "three", "four", "three"):
         template = f"{name} " * 5
         before = decoder.evaluated
         decoder.score(ScoreRequest(f"{template}x{len(costs)}", (" a",), shared=len(template)))
         costs.append(decoder.evaluated - before)
-    assert min(costs[:5]) > 15
-    assert max(costs[5:]) < 5
+    assert min(costs[:4]) > 15
+    assert max(costs[4:]) < 5
 
 
 def test_too_long_a_prompt_is_refused_with_its_length_and_the_next_one_works() -> None:
-    decoder = make(FakeNative(context=128))
+    decoder = Driver(FakeNative(context=128))
     with pytest.raises(BackendError, match=r"201 tokens .* continuation 1; the context holds 120\. .*`context`"):
         decoder.score(ScoreRequest("q" * 200, ("x",)))
     with pytest.raises(BackendError, match="119 tokens"):
@@ -299,7 +187,7 @@ def test_too_long_a_prompt_is_refused_with_its_length_and_the_next_one_works() -
 
 def test_after_a_native_fault_the_next_request_finds_a_sound_context() -> None:
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     request = ScoreRequest("the pool was", CANDIDATES, shared=8)
     expected = decoder.score(request)
     native.fail_next = True
@@ -309,18 +197,10 @@ def test_after_a_native_fault_the_next_request_finds_a_sound_context() -> None:
     assert decoder.score(request) == expected
 
 
-def greedy(native: FakeNative, prefix: str, count: int) -> list[int]:
-    tokens = native.tokenise(prefix)
-    start = len(tokens)
-    while len(tokens) - start < count and (best := int(logits_after(tokens).argmax())) != EOS:
-        tokens.append(best)
-    return tokens[start:]
-
-
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_greedy_text_is_that_of_brute_force(prefix: str) -> None:
     native = FakeNative()
-    events = list(make(native).generate(GenerateRequest(prefix, max_tokens=9)))
+    events = list(Driver(native).generate(GenerateRequest(prefix, max_tokens=9)))
     tokens = greedy(native, prefix, 9)
     expected = b"".join(native.piece(t) for t in tokens).decode(errors="replace")
     assert expected.startswith("".join(e.text for e in events))
@@ -333,18 +213,18 @@ def test_greedy_text_is_that_of_brute_force(prefix: str) -> None:
 
 def test_a_dropped_iterator_leaves_nothing_behind_for_the_next_request() -> None:
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     events = decoder.generate(GenerateRequest("the pool was", max_tokens=9))
     next(events), next(events)
     del events
     request = ScoreRequest("the pool was a", CANDIDATES)
-    assert decoder.score(request) == make(FakeNative()).score(request)
+    assert decoder.score(request) == Driver().score(request)
 
 
 def test_sampling_follows_its_seed_and_its_temperature() -> None:
     def text(seed: int, temperature: float) -> str:
         request = GenerateRequest("the pool", max_tokens=12, temperature=temperature, seed=seed)
-        return "".join(e.text for e in make(FakeNative()).generate(request))
+        return "".join(e.text for e in Driver().generate(request))
 
     assert text(1, 1.0) == text(1, 1.0)
     assert len({text(seed, 1.0) for seed in range(6)}) > 3
@@ -372,7 +252,7 @@ def test_the_choice_is_the_greedy_one_among_those_allowed() -> None:
     words = ["ab", "abc", " the", " pool", "很干净", "很", "x", " a", "d"]
     won = set()
     native = FakeNative()
-    decoder = make(native)
+    decoder = Driver(native)
     for round_ in range(60):
         choices = tuple({"".join(dice.choice(words, dice.integers(1, 4))) for _ in range(dice.integers(1, 7))})
         prefix = ["xab", "房间", "the pool ", ""][round_ % 4]
@@ -391,18 +271,18 @@ def test_a_choice_that_begins_another_ends_where_a_stop_string_is_likelier() -> 
         for p in (f"p{i}" for i in range(2000))
         if (w := logits_after(native.tokenise(p + short)))[ord("\n")] > w[ord("y")] > w[EOS]
     )
-    choose = make(native).generate
+    choose = Driver(native).generate
     assert next(choose(GenerateRequest(prefix, choices=(short, long)))).text == long
     assert next(choose(GenerateRequest(prefix, choices=(short, long), stop=("\n",)))).text == short
 
 
 def test_a_stop_string_of_any_letters_may_end_a_choice() -> None:
     for stop in ("bc", "b", " the", "房"):
-        (event,) = make(FakeNative()).generate(GenerateRequest("x", choices=("x", "xy"), stop=(stop,)))
+        (event,) = Driver().generate(GenerateRequest("x", choices=("x", "xy"), stop=(stop,)))
         assert event.text in ("x", "xy")
 
 
 def test_a_choice_without_alternative_costs_nothing() -> None:
-    decoder = make(FakeNative())
+    decoder = Driver()
     (event,) = decoder.generate(GenerateRequest("the pool", choices=("only this",)))
     assert (event.text, event.logprob, event.finish, decoder.evaluated) == ("only this", 0.0, "choice", 0)

@@ -1,8 +1,8 @@
-"""Rows for a decode, and how they are parted so that results do not depend on company. Pure Python."""
+"""Rows for a decode, and what keeps results independent of their company. Pure Python."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 EVEN_ROWS = range(8, 64)
@@ -23,30 +23,42 @@ class Row:
     logits: bool = False
 
 
-def group(tails: Sequence[Sequence[int]], *, width: int, room: int) -> Iterator[list[int]]:
-    """Candidates in groups of at most `width` whose tokens fit `room`, those that begin alike together."""
-    chunk: list[int] = []
+def deal(asked: Sequence[int], *, room: int) -> list[int]:
+    """How many of its rows each task gets of a batch with `room`: first an equal share, then the oldest all it asks.
+
+    With no more tasks than room, each that asks gets at least one: none waits for another to end.
+    """
+    share = max(room // max(sum(map(bool, asked)), 1), 1)
+    given = [min(rows, share) for rows in asked]
+    room -= sum(given)
+    for i, rows in enumerate(asked):
+        more = min(rows - given[i], max(room, 0))
+        given[i] += more
+        room -= more
+    return given
+
+
+def evened(rows: Sequence[Row], padding: Row) -> list[Row]:
+    """The rows, with enough padding behind them, and enough of all with logits, for results to be even.
+
+    The padding takes the positions from that of `padding` on.
+    """
+    least = EVEN_ROWS[0]
+    lacking = least - sum(row.logits for row in rows) if any(row.logits for row in rows) else 0
+    spare = [i for i, row in enumerate(rows) if not row.logits][: max(lacking, 0)]
+    even = [replace(row, logits=True) if i in spare else row for i, row in enumerate(rows)]
+    more = range(least - len(rows))
+    return even + [replace(padding, position=padding.position + i, logits=lacking > 0) for i in more]
+
+
+def group(tails: Sequence[Sequence[int]], *, width: int, room: int) -> list[list[int]]:
+    """Positions of candidates in groups of at most `width` whose tokens fit `room`; those that begin alike together."""
+    groups: list[list[int]] = []
     used = 0
     for i in sorted(range(len(tails)), key=lambda i: tuple(tails[i])):
-        if chunk and (len(chunk) == width or used + len(tails[i]) > room):
-            yield chunk
-            chunk, used = [], 0
-        chunk.append(i)
+        if not groups or len(groups[-1]) == width or used + len(tails[i]) > room:
+            groups.append([])
+            used = 0
+        groups[-1].append(i)
         used += len(tails[i])
-    yield chunk
-
-
-def cut(rows: Sequence[Row], *, most: int) -> Iterator[Sequence[Row]]:
-    """Rows in as few runs of at most `most` as can be, all about equally long."""
-    count = -(-len(rows) // most)
-    for i in range(count):
-        yield rows[len(rows) * i // count : len(rows) * (i + 1) // count]
-
-
-def with_outputs(rows: Sequence[Row], least: int) -> list[Row]:
-    """The same rows, where any has logits at least `least` of them."""
-    lacking = least - sum(row.logits for row in rows)
-    if lacking == least:
-        return list(rows)
-    more = [i for i, row in enumerate(rows) if not row.logits][: max(lacking, 0)]
-    return [replace(row, logits=row.logits or i in more) for i, row in enumerate(rows)]
+    return groups

@@ -1,4 +1,4 @@
-"""An engine on a local GGUF file: requests in a queue, one thread that owns the context.
+"""An engine on a local GGUF file: requests from many threads, one thread that owns the context and batches them.
 
 Importing this module loads llama.cpp.
 """
@@ -6,43 +6,40 @@ Importing this module loads llama.cpp.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import cast
 
-from rag_rationale.errors import BackendError
-from rag_rationale.generation.decoding import Decoder
+from rag_rationale.errors import BackendError, DeadlineError
+from rag_rationale.generation.jobs import Job, Jobs
+from rag_rationale.generation.memory import Memory
 from rag_rationale.generation.native import Native
+from rag_rationale.generation.scheduler import DONE, Scheduler, Task
 from rag_rationale.types import Capability, GenerateRequest, Score, ScoreRequest, TokenEvent
 
-_SEQUENCES = 48
-_RESIDENTS = 15
-
-
-@dataclass(slots=True)
-class _Job:
-    """A request and where its answers go: values, then None; or an exception."""
-
-    request: ScoreRequest | GenerateRequest
-    answers: SimpleQueue[object] = field(default_factory=SimpleQueue)
-    dropped: bool = False
+_SEQUENCES = 63  # llama.cpp reserves logits for each
+_LEAVES = 24  # of them for resident prefixes
+_WIDTH = 16  # candidates scored in one go: their sequences are taken together
 
 
 class LlamaEngine:
-    """One model, one context, one thread. Safe to call from several threads: requests are answered in turn.
+    """One model, one context, one thread that batches whatever is asked at the same time.
 
-    Prefixes marked as `shared` stay resident, so alternating templates do not lose each other. Raises
-    ModelMissingError where there is no file, BackendError where llama.cpp cannot load it.
+    Safe to call from several threads. What comes back for a request is the same to the bit whatever runs beside it.
+    Raises ModelMissingError where there is no file, BackendError where llama.cpp cannot load it.
     """
 
     def __init__(self, path: Path | str, *, name: str | None = None, threads: int, context: int = 4096) -> None:
         path = Path(path)
         self._name = name or path.stem
         self._native = Native(path, threads=threads, context=context, sequences=_SEQUENCES)
-        self._decoder = Decoder(self._native, sequences=_SEQUENCES, residents=_RESIDENTS)
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        budget = self._native.context // 2
+        memory = Memory(self._native, sequences=_SEQUENCES, leaves=_LEAVES, budget=budget)
+        self._jobs = Jobs(self._native, limit=memory.limit, width=_WIDTH)
+        self._scheduler = Scheduler(self._native, memory)
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._serve, name=f"engine-{self._name}", daemon=True)
@@ -63,29 +60,31 @@ class LlamaEngine:
     @property
     def evaluated_tokens(self) -> int:
         """Tokens run through the model since it was opened: what caching saves is missing from it."""
-        return self._decoder.evaluated
+        return self._scheduler.evaluated
 
     def score(self, request: ScoreRequest) -> list[Score]:
         """One score per candidate, in the order given; [] for none.
 
         Scores of one request are comparable: all are charged from the same token boundary. Raises BackendError where
-        prefix and candidate exceed the context.
+        prefix and candidate exceed the context, DeadlineError after `deadline_ms`.
         """
-        job = self._submit(request)
-        answer = self._next(job)
-        return cast("list[Score]", answer)
+        deadline = _deadline(request.deadline_ms)
+        scores = [Score(0.0, 0)] * len(request.candidates)
+        for job in self._open_jobs(request):
+            for place, score in cast("Iterator[tuple[int, Score]]", self._submit(job, deadline, (_late(),))):
+                scores[place] = score
+        return scores
 
     def generate(self, request: GenerateRequest) -> Iterator[TokenEvent]:
-        """Token events until one carries `finish`; dropping the iterator stops the work.
+        """Token events until one carries `finish`. Work begins at once; dropping or closing the iterator stops it.
 
         With `choices` there is one event, whose text is exactly one of them.
         """
-        job = self._submit(request)
-        try:
-            while (event := self._next(job)) is not None:
-                yield cast("TokenEvent", event)
-        finally:
-            job.dropped = True
+        with self._lock:
+            self._check_open()
+            job = self._jobs.generating(request)
+        late = (_late(),) if request.choices else (TokenEvent("", finish="deadline"), DONE)
+        return cast("Iterator[TokenEvent]", self._submit(job, _deadline(request.deadline_ms), late))
 
     def close(self) -> None:
         """Answer what was asked so far, then free the model. Calling twice is harmless."""
@@ -93,40 +92,73 @@ class LlamaEngine:
             if self._closed:
                 return
             self._closed = True
-            self._jobs.put(None)
+            self._tasks.put(None)
         self._thread.join()
 
-    def _submit(self, request: ScoreRequest | GenerateRequest) -> _Job:
-        job = _Job(request)
+    def _open_jobs(self, request: ScoreRequest) -> list[Job]:
         with self._lock:
-            if self._closed:
-                raise self._closed_error()
-            self._jobs.put(job)
-        return job
+            self._check_open()
+            return self._jobs.scoring(request)
 
-    def _next(self, job: _Job) -> object:
-        answer = job.answers.get()
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
+    def _submit(self, job: Job, deadline: float | None, late: tuple[object, ...]) -> _Answers:
+        answers: SimpleQueue[object] = SimpleQueue()
+        task = Task(job, answers.put, deadline, late)
+        with self._lock:
+            self._check_open()
+            self._tasks.put(task)
+        return _Answers(task, answers)
 
-    def _closed_error(self) -> BackendError:
-        return BackendError(f"The engine {self._name!r} is closed.", remedy="Open it again with `open_engine`.")
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BackendError(f"The engine {self._name!r} is closed.", remedy="Open it again with `open_engine`.")
 
     def _serve(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._answer(job)
+        closing = False
+        while self._scheduler.busy or not closing:
+            try:
+                task = self._tasks.get(block=not self._scheduler.busy)
+                while task is not None:
+                    self._scheduler.add(task)
+                    task = self._tasks.get_nowait()
+                closing = True
+            except Empty:
+                pass
+            self._scheduler.step()
         self._native.close()
 
-    def _answer(self, job: _Job) -> None:
-        try:
-            if isinstance(job.request, ScoreRequest):
-                job.answers.put(self._decoder.score(job.request))
-                return
-            for event in self._decoder.generate(job.request):
-                if job.dropped:
-                    return
-                job.answers.put(event)
-            job.answers.put(None)
-        except Exception as error:  # the caller's thread raises it
-            job.answers.put(error)
+
+class _Answers:
+    """What a task says, as it comes; being dropped or closed cancels it."""
+
+    def __init__(self, task: Task, queue: SimpleQueue[object]) -> None:
+        self._task, self._queue, self._over = task, queue, False
+
+    def __iter__(self) -> _Answers:
+        return self
+
+    def __next__(self) -> object:
+        if self._over:
+            raise StopIteration
+        answer = self._queue.get()
+        self._over = answer is DONE or isinstance(answer, BaseException)
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is DONE:
+            raise StopIteration
+        return answer
+
+    def close(self) -> None:
+        """Ask for no more."""
+        self._over = True
+        self._task.cancel()
+
+    def __del__(self) -> None:
+        self._task.cancel()
+
+
+def _deadline(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else time.monotonic() + milliseconds / 1000
+
+
+def _late() -> DeadlineError:
+    return DeadlineError("The deadline passed before the engine had an answer.", remedy="Allow more `deadline_ms`.")

@@ -143,13 +143,30 @@ class Native:
             if row.logits
         ]
 
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Let `target` hold the first `length` positions of `source`; nothing is recomputed."""
-        C.llama_memory_seq_cp(self._memory, source, target, 0, length)
+    def copy(self, source: int, target: int, start: int, stop: int = -1) -> None:
+        """Let `target` hold the positions of `source` from `start` up to `stop` (to the end for -1), without cost.
+
+        Positions that it holds already stay as they are.
+        """
+        C.llama_memory_seq_cp(self._memory, source, target, start, stop)
 
     def truncate(self, sequence: int, length: int = 0) -> None:
         """Forget a sequence's positions from `length` on."""
         C.llama_memory_seq_rm(self._memory, sequence, length, -1)
+
+    def save(self, sequence: int) -> bytearray:
+        """What memory holds of a sequence, for `load`.
+
+        Of more positions than a sliding window has, those outside of it would be missing.
+        """
+        data = bytearray(C.llama_state_seq_get_size(self._context, sequence))
+        C.llama_state_seq_get_data(self._context, _view(data), len(data), sequence)
+        return data
+
+    def load(self, sequence: int, data: bytearray) -> None:
+        """Put what was saved into the next free cells, as this sequence. Raises BackendError where they are too few."""
+        if C.llama_state_seq_set_data(self._context, _view(data), len(data), sequence) == 0:
+            raise BackendError(f"llama.cpp cannot take back {len(data)} bytes of a sequence: {_last_words()}")
 
     def clear(self) -> None:
         """Forget every sequence."""
@@ -164,6 +181,10 @@ class Native:
         if self._model is not None:
             C.llama_model_free(self._model)
         self._batch = self._context = self._model = None
+
+
+def _view(data: bytearray) -> Any:
+    return (ctypes.c_uint8 * len(data)).from_buffer(data)
 
 
 def _last_words() -> str:

@@ -49,7 +49,7 @@ def assign_sequences(root: Node, sequences: Sequence[int]) -> dict[Node, tuple[i
     """Which sequences each inner node belongs to: one per deepest inner node below it.
 
     Leaves have no entry: the last token of a candidate is scored, never evaluated. The root's entry lists every
-    sequence in use. Raises ValueError where `sequences` are too few: see `leaves_needed`.
+    sequence in use. Raises ValueError where `sequences` are fewer than `count_branches`.
     """
     free = iter(sequences)
     owned: dict[Node, tuple[int, ...]] = {}
@@ -72,3 +72,9 @@ def common_length(first: Sequence[int], second: Sequence[int]) -> int:
         if first[i] != second[i]:
             return i
     return length
+
+
+def count_branches(root: Node) -> int:
+    """How many sequences `assign_sequences` needs: the deepest inner nodes, at least one for the root."""
+    inner = (node for node in root.walk() if node.children)
+    return max(sum(not any(child.children for child in node.children.values()) for node in inner), 1)

@@ -111,11 +111,13 @@ class ScoreRequest:
     """Ask how likely each of `candidates` is as the continuation of `prefix`, by teacher forcing.
 
     `shared` counts the leading characters of `prefix` worth keeping for later requests (a template's few-shot text).
+    After `deadline_ms` an engine gives up with DeadlineError.
     """
 
     prefix: str
     candidates: tuple[str, ...]
     shared: int = 0
+    deadline_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class GenerateRequest:
-    """Ask for a continuation. Generation ends at a stop string (not returned), at `max_tokens`, or at end of text."""
+    """Ask for a continuation. Generation ends at a stop string (not returned), at `max_tokens`, at end of text.
+
+    After `deadline_ms` it ends too; with `choices`, which come whole or not at all, by DeadlineError.
+    """
 
     prefix: str
     max_tokens: int = 64
@@ -141,6 +146,7 @@ class GenerateRequest:
     seed: int = 0
     shared: int = 0
     choices: tuple[str, ...] = ()
+    deadline_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +155,7 @@ class TokenEvent:
 
     text: str
     logprob: float | None = None
-    finish: Literal["stop", "length", "end", "choice"] | None = None
+    finish: Literal["stop", "length", "end", "choice", "deadline"] | None = None
 
 
 class Engine(Protocol):
