@@ -161,7 +161,7 @@ class Memory:
         return True
 
     def _make_resident_room(self, tokens: int, beside: Node, *, whole: bool) -> bool:
-        """Whether a prefix of that many tokens more fits, behind (the `whole` of) a node; older ones go to make it so."""
+        """Whether that many tokens more fit, behind (the `whole` of) a node; older prefixes go to make it so."""
         if tokens > self._budget or not self._free:
             return False
         beside.pins += 1
