@@ -15,6 +15,7 @@ import pytest
 
 from rag_rationale.building import BuildReport, build
 from rag_rationale.config import load_settings
+from rag_rationale.corpus import ColumnMap
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.errors import DataError, LockedError, RowError, SnapshotError
 from rag_rationale.index import current_version, list_versions, locked, open_snapshot, promote, verify
@@ -147,6 +148,17 @@ def test_bad_rows_are_counted_shown_and_kept_in_the_manifest(run: Build, tmp_pat
     assert snapshot.manifest.report["files"]["reviews"] == found  # type: ignore[index]
     assert str(tmp_path) not in json.dumps(snapshot.manifest.report)
     snapshot.close()
+
+
+def test_a_catalogue_in_other_words_and_formats_is_the_same_catalogue(run: Build, tmp_path: Path) -> None:
+    run()
+    before = _everything(tmp_path / "indexes")
+    renamed = [{"name" if k == "title" else k: v for k, v in row.items()} for row in planted.items()]
+    (tmp_path / "parts").mkdir()
+    planted.write_jsonl(tmp_path / "parts" / "1.jsonl", renamed[:5])
+    planted.write_jsonl(tmp_path / "parts" / "2.jsonl", renamed[5:])
+    run(items=tmp_path / "parts", columns=ColumnMap.model_validate({"items": {"title": "name"}}))
+    assert _everything(tmp_path / "indexes").keys() == before.keys()
 
 
 def test_strict_fails_at_the_first_bad_row_and_writes_nothing(run: Build, tmp_path: Path) -> None:

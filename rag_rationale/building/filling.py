@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rag_rationale.building.report import BuildReport
 from rag_rationale.corpus import (
+    ColumnMap,
     FileReport,
     Source,
     item_passages,
@@ -25,12 +26,13 @@ from rag_rationale.types import Event, Passage, Progress, Review
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """The catalogue: two files that must be, two that may."""
+    """The catalogue: two files (or folders of files) that must be, two that may, and what their columns are called."""
 
     items: Path
     reviews: Path
     events: Path | None = None
     users: Path | None = None
+    columns: ColumnMap | None = None
 
 
 class _Items:
@@ -48,9 +50,10 @@ def fill(segment: SegmentWriter, files: Files, report: BuildReport, *, strict: b
 
     A passage's trust is its review's or its author's, whichever is lower. DataError where no item is usable.
     """
-    trust = _add_users(segment, files.users, report, strict=strict)
+    columns = files.columns
+    trust = _add_users(segment, files, report, strict=strict)
     rows = _report_on(report, "items", files.items)
-    for n, item in enumerate(read_items(files.items, report=rows, strict=strict), 1):
+    for n, item in enumerate(read_items(files.items, report=rows, strict=strict, columns=columns), 1):
         item, masked = masked_item(item)
         report.masked += masked
         segment.add_item(item)
@@ -59,18 +62,20 @@ def fill(segment: SegmentWriter, files: Files, report: BuildReport, *, strict: b
     if not rows.good:
         raise DataError(
             f"{files.items} has no usable item among {rows.read} rows{f': {rows.shown[0]}' if rows.shown else '.'}",
-            remedy="An item needs at least item_id and title, one JSON object a line.",
+            remedy="An item needs at least item_id and title; a column map (`--columns`) says what they are called.",
         )
 
     known = _Items(segment)
     rows = _report_on(report, "reviews", files.reviews)
-    for n, review in enumerate(read_reviews(files.reviews, report=rows, known_items=known, strict=strict), 1):
+    reviews = read_reviews(files.reviews, report=rows, known_items=known, strict=strict, columns=columns)
+    for n, review in enumerate(reviews, 1):
         _add_review(segment, report, review, trust=min(review.trust, trust.get(review.user_id or "", 1.0)))
         progress("read reviews", n, None)
 
     if files.events is not None:
         rows = _report_on(report, "events", files.events)
-        for n, event in enumerate(read_events(files.events, report=rows, known_items=known, strict=strict), 1):
+        events = read_events(files.events, report=rows, known_items=known, strict=strict, columns=columns)
+        for n, event in enumerate(events, 1):
             segment.add_event(event)
             progress("read events", n, None)
 
@@ -80,11 +85,12 @@ def _report_on(report: BuildReport, kind: str, path: Path) -> FileReport:
     return report.files[kind]
 
 
-def _add_users(segment: SegmentWriter, path: Path | None, report: BuildReport, *, strict: bool) -> dict[str, float]:
+def _add_users(segment: SegmentWriter, files: Files, report: BuildReport, *, strict: bool) -> dict[str, float]:
     """Returns the trust of those who have less than all."""
     trust: dict[str, float] = {}
-    if path is not None:
-        for user in read_users(path, report=_report_on(report, "users", path), strict=strict):
+    if files.users is not None:
+        rows = _report_on(report, "users", files.users)
+        for user in read_users(files.users, report=rows, strict=strict, columns=files.columns):
             segment.add_user(user)
             if user.trust < 1:
                 trust[user.user_id] = user.trust

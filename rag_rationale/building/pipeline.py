@@ -13,6 +13,7 @@ from rag_rationale.building.filling import Files, fill
 from rag_rationale.building.guards import check_size, check_smoke
 from rag_rationale.building.report import BuildReport
 from rag_rationale.building.reuse import KnownVectors
+from rag_rationale.corpus import ColumnMap
 from rag_rationale.index import SegmentWriter, index_root, locked, open_snapshot, set_current, write_version
 from rag_rationale.types import Embedder, Progress
 
@@ -27,13 +28,14 @@ def build(
     reviews: Path,
     events: Path | None = None,
     users: Path | None = None,
+    columns: ColumnMap | None = None,
     embedder: Embedder,
     folder: Path,
     promote: bool = True,
     strict: bool = False,
     progress: Progress | None = None,
 ) -> BuildReport:
-    """Build a new version of index `name` in `folder` from JSONL files and make it current.
+    """Build a new version of index `name` in `folder` from catalogue files and make it current.
 
     Files are streamed: memory holds a chunk of texts, the ids seen and FAISS's copy of the vectors. Vectors the current
     version has under the same embedder are taken over. Until the last step nothing that a reader sees has changed,
@@ -44,7 +46,7 @@ def build(
     """
     root = index_root(folder, name)
     report = BuildReport(name)
-    files = Files(items, reviews, events, users)
+    files = Files(items, reviews, events, users, columns)
     with locked(root), _scratch(root) as scratch:
         segment = SegmentWriter(scratch / "segment", dimension=embedder.dimension)
         try:

@@ -12,6 +12,7 @@ from rag_rationale.building import BuildReport, build
 from rag_rationale.cli.progress import ProgressLine
 from rag_rationale.config import load_settings
 from rag_rationale.connect import open_embedder
+from rag_rationale.corpus import read_columns, ready_maps
 from rag_rationale.index import collect_garbage, describe_versions, diff, list_indexes, open_snapshot, promote, rollback
 from rag_rationale.index import verify as verify_index
 
@@ -23,10 +24,13 @@ def add_commands(commands: Any) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     made = actions.add_parser("build", help="build a new version from catalogue files")
     made.add_argument("name", metavar="NAME")
-    made.add_argument("--items", type=Path, required=True, metavar="FILE")
+    made.add_argument("--items", type=Path, required=True, metavar="FILE", help="a file or folder")
     made.add_argument("--reviews", type=Path, required=True, metavar="FILE")
     made.add_argument("--events", type=Path, metavar="FILE")
     made.add_argument("--users", type=Path, metavar="FILE")
+    made.add_argument(
+        "--columns", metavar="MAP", help=f"what the files call their columns: a YAML file, or {', '.join(ready_maps())}"
+    )
     made.add_argument("--embedder", metavar="MODEL", help="instead of RAG_RATIONALE_EMBEDDER")
     made.add_argument("--no-promote", action="store_true", help="leave the current version active")
     made.add_argument("--strict", action="store_true", help="stop at the first bad row")
@@ -64,6 +68,7 @@ def _build(options: argparse.Namespace) -> int:
         reviews=options.reviews,
         events=options.events,
         users=options.users,
+        columns=read_columns(options.columns) if options.columns else None,
         embedder=open_embedder(settings),
         folder=settings.indexes,
         promote=not options.no_promote,
@@ -81,7 +86,7 @@ def _build(options: argparse.Namespace) -> int:
 def _report_faults(report: BuildReport) -> None:
     for name, of_file in report.files.items():
         row: dict[str, Any] = dict(of_file.as_json())
-        problems = {key: value for key, value in row.items() if key not in {"rows", "examples"} and value}
+        problems = {key: value for key, value in row.items() if key not in {"path", "read", "good", "shown"} and value}
         if problems:
             print(f"{name}: {json.dumps(problems, ensure_ascii=False, default=str)}", file=sys.stderr)
     if report.quarantined:
