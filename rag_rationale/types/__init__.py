@@ -1,5 +1,6 @@
 """The values and protocols that all stages share. Imports nothing of the package but itself."""
 
+from rag_rationale.types.claims import Claim, Counted, Source
 from rag_rationale.types.contract import (
     AbstentionReason,
     Citation,
@@ -58,6 +59,8 @@ __all__ = [
     "Citation",
     "Cite",
     "CitedEvidence",
+    "Claim",
+    "Counted",
     "Draft",
     "Embedder",
     "Engine",
@@ -86,6 +89,7 @@ __all__ = [
     "Shape",
     "Side",
     "Snapshot",
+    "Source",
     "SourceKind",
     "SourceReply",
     "Span",

@@ -1,0 +1,143 @@
+"""Faults that words alone prove: numbers, names, titles and quotations that the sources do not hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from rag_rationale.grounding.clauses import STARS, Clause
+from rag_rationale.language.tokens import Token, proper, tokens
+from rag_rationale.language.wording import wording
+from rag_rationale.types import Claim, Language, Source
+
+_SPACE = re.compile(r"[\s\u3000]+")
+_MARK = re.compile(r"[^\w\s]")
+
+
+def fact_faults(clause: Clause, claim: Claim) -> list[str]:
+    """Numbers, names, titles and quotations of a clause that none of its sources holds."""
+    language = claim.language
+    known = [t for s in clause.sources for text in (s.text, s.title) for t in tokens(text, language)]
+    return [
+        *_number_faults(clause, known, language),
+        *_name_faults(clause, known, claim),
+        *_title_faults(clause, claim),
+        *_misnamed(clause, known, claim),
+        *_quote_faults(clause, claim),
+    ]
+
+
+def _number_faults(clause: Clause, known: Sequence[Token], language: Language) -> list[str]:
+    """Each number must stand in a source and, where a source counts the same thing, count it alike."""
+    loose = wording(language).loose_numbers
+    there = {t.number for t in known if t.number is not None}
+    text = " ".join(f"{s.title} {s.text}" for s in clause.sources)
+    counted = {(b.key, a.number) for a, b in pairwise(known) if a.number is not None and not b.hollow}
+    faults = []
+    for i, word in enumerate(clause.words):
+        if word.number is None or word.text.lower() in loose or STARS.match(clause.masked[word.end :]):
+            continue
+        after = clause.words[i + 1] if i + 1 < len(clause.words) else None
+        if word.number not in there and not (language == "zh" and word.text in text):
+            faults.append(f"number '{word.text}' is in no source")
+        elif after is not None and not after.hollow:
+            said = {number for key, number in counted if key == after.key}
+            if said and word.number not in said:
+                faults.append(f"'{word.text} {after.text}' is counted otherwise in the source")
+    return faults
+
+
+def _name_faults(clause: Clause, known: Sequence[Token], claim: Claim) -> list[str]:
+    language = claim.language
+    there = {t.text.lower() for t in known} | {t.key for t in known}
+    there |= {t.text.lower() for t in tokens(claim.item, language)} | {t.key for t in tokens(claim.item, language)}
+    texts = " ".join(f"{s.title} {s.text}" for s in clause.sources) + claim.item
+    people = [m[0] for m in wording(language).named.finditer(clause.masked)]
+    faults = [f"name '{name}' is in no source" for name in people if name not in texts]
+    for word in clause.words:
+        if word.number is not None or word.text.lower() in there or word.key in there:
+            continue
+        unknown = language == "zh" and proper(word.text) and word.text not in texts and not word.hollow
+        if unknown or (_capital(word, clause, language) and word.text.lower() not in wording("en").hollow):
+            faults.append(f"name '{word.text}' is in no source")
+    return faults
+
+
+def _capital(word: Token, clause: Clause, language: Language) -> bool:
+    """Whether a word of Latin letters has a capital that no start of a sentence or quotation explains.
+
+    A first word counts too where a verb of speech follows: "Marco says".
+    """
+    if not re.match(r"[A-Z]", word.text) or len(word.text) < 2:
+        return False
+    before = clause.masked[: word.start].rstrip()
+    opens = not before or before[-1] in "“\"‘'.!?:：。！？「『《"
+    speaks = clause.voice is None and re.match(
+        wording(language).tells.pattern, clause.masked[word.end :].lstrip().lower()
+    )
+    return not opens or any(c.isupper() for c in word.text[1:]) or bool(speaks)
+
+
+def _title_faults(clause: Clause, claim: Claim) -> list[str]:
+    """A title named in a clause must be that of one of its sources, or of the recommended item."""
+    own = {s.title.lower() for s in clause.sources} | {claim.item.lower()}
+    text = clause.text.lower()
+    faults = []
+    for source in claim.evidence:
+        title = source.title.lower()
+        inside = any(title in other for other in own) or any(title in s.text.lower() for s in clause.sources)
+        if len(title) > 1 and title in text and not inside:
+            faults.append(f"'{source.title}' is the title of [{source.label}], not of {_named(clause.sources)}")
+    history = [s for s in clause.sources if s.side == "history"]
+    if clause.voice == "user" and history and claim.item and claim.item.lower() in text:
+        titles = {s.title.lower() for s in history}
+        if claim.item.lower() not in titles and not any(t and t in text for t in titles):
+            faults.append(f"'{claim.item}' is not what the reader's source speaks of: {'/'.join(sorted(titles))}")
+    return faults
+
+
+def _misnamed(clause: Clause, known: Sequence[Token], claim: Claim) -> list[str]:
+    """Half of a title beside a word that is not its other half: 巷口米粉店 for 街角米粉店."""
+    keys, there = [w.key for w in clause.words], {t.key for t in known}
+    faults = []
+    for source in clause.sources:
+        if source.side != "history" or source.title.lower() in clause.text.lower():
+            continue
+        title = tokens(source.title, claim.language)
+        for i, kept in enumerate(title):
+            for step in (-1, 1):
+                if not 0 <= i + step < len(title) or title[i + step].key in keys or kept.hollow:
+                    continue
+                for at, key in enumerate(keys):
+                    if key == kept.key and 0 <= at + step < len(keys):
+                        other = clause.words[at + step]
+                        apart = max(other.start - clause.words[at].end, clause.words[at].start - other.end)
+                        named = claim.language == "zh" or (
+                            other.text[:1].isupper() and clause.words[at].text[:1].isupper()
+                        )
+                        if named and apart <= (claim.language == "en") and not other.hollow and other.key not in there:
+                            faults.append(
+                                f"'{other.text}' stands in place of '{title[i + step].text}' in '{source.title}'"
+                            )
+    return faults
+
+
+def _quote_faults(clause: Clause, claim: Claim) -> list[str]:
+    """What stands in quotation marks is a title, or stands so in a source."""
+    held = [_bare(text) for s in clause.sources for text in (s.text, s.title)] + [_bare(claim.item)]
+    faults = []
+    for quote in clause.quotes:
+        parts = [p for p in re.split(r"\.{3,}|…+|\[[^\]]*\]", quote) if _bare(p)]
+        for part in parts:
+            if not any(_bare(part) in text or (len(text) > 1 and text in _bare(part)) for text in held if text):
+                faults.append(f"'{part.strip()}' is quoted and stands in no source")
+    return faults
+
+
+def _bare(text: str) -> str:
+    return _SPACE.sub("" if re.search(r"[\u3400-\u9fff]", text) else " ", _MARK.sub(" ", text.lower())).strip()
+
+
+def _named(sources: Sequence[Source]) -> str:
+    return ", ".join(f"[{s.label}]" for s in sources)

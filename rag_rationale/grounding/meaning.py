@@ -1,0 +1,79 @@
+"""The dear tiers: how close a clause lies to its source's sentences, and how much likelier the source makes it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from rag_rationale.grounding.clauses import Clause
+from rag_rationale.grounding.holding import best_sentences
+from rag_rationale.types import Embedder, Engine, Language, ScoreRequest, Vectors
+
+MEANINGS = ("close",)
+LIKELIHOODS = ("gain", "given", "fluent")
+_SENTENCES = 2  # sentences of the sources that a clause is compared with at most
+_LEAD: dict[Language, str] = {"en": "In other words,", "zh": "换句话说，"}
+_USUAL: dict[Language, tuple[str, ...]] = {
+    "en": (
+        "The parcel came on a Tuesday and the box was dented.",
+        "Her second novel is set on an island in winter.",
+        "We changed trains twice and still arrived early.",
+        "The sauce needs a little more salt.",
+        "Restart the router and wait for the green light.",
+        "The curtains are too short for our windows.",
+    ),
+    "zh": (
+        "快递周二到的，盒子压瘪了一角。",
+        "她的第二本小说写的是冬天的海岛。",
+        "我们换了两趟车，还是提前到了。",
+        "酱汁里再多放一点盐就好了。",
+        "重启路由器，等绿灯亮起来。",
+        "窗帘对我家的窗户来说太短。",
+    ),
+}
+"""Sentences about nothing in particular: how close anything lies to them is what closeness means for an embedder."""
+
+
+def closeness(clause: Clause, language: Language, embedder: Embedder) -> dict[str, float]:
+    """`close`: the cosine of the clause and its nearest source sentence, set so that 0 is what the embedder gives to
+    sentences that have nothing to do with each other and 1 what it gives to equal ones.
+    """
+    sentences = best_sentences(clause, language, most=_SENTENCES)
+    vectors = _embedded((clause.said, *sentences), embedder)
+    usual = float(np.mean(_usual(embedder, language) @ vectors[0]))
+    nearest = float(np.max(vectors[1:] @ vectors[0])) if sentences else usual
+    return {"close": (nearest - usual) / max(1 - usual, 1e-6)}
+
+
+def gain(clause: Clause, language: Language, engine: Engine) -> dict[str, float]:
+    """`gain`: mean log P(clause | source) - log P(clause) per token, in nats; `given` and `fluent` are its terms."""
+    lead, gap = _LEAD[language], " " if language == "en" else ""
+    context = gap.join(best_sentences(clause, language, most=_SENTENCES))
+    candidate = (f"{gap}{clause.said}",)
+    given = engine.score(ScoreRequest(f"{context}\n{lead}", candidate))[0].mean
+    fluent = engine.score(ScoreRequest(lead, candidate, shared=len(lead)))[0].mean
+    return {"gain": given - fluent, "given": given, "fluent": fluent}
+
+
+def _embedded(texts: tuple[str, ...], embedder: Embedder) -> Vectors:
+    """Vectors of the texts; a source's sentence is embedded once, however many clauses cite it."""
+    known = _memory(embedder.name)
+    unknown = [text for text in dict.fromkeys(texts) if text not in known]
+    if unknown:
+        made = dict(zip(unknown, embedder.embed(unknown, role="passage"), strict=True))
+        if len(known) > 4096:
+            known.clear()
+        known.update(made)
+        return np.stack([known[text] if text in known else made[text] for text in texts])
+    return np.stack([known[text] for text in texts])
+
+
+@lru_cache(maxsize=4)
+def _memory(name: str) -> dict[str, Vectors]:
+    del name
+    return {}
+
+
+def _usual(embedder: Embedder, language: Language) -> Vectors:
+    return _embedded(_USUAL[language], embedder)

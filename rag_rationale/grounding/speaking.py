@@ -1,0 +1,138 @@
+"""Faults in who is said to speak, how many of them, and what the reader is said to have done."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag_rationale.grounding.clauses import SIDE_OF, Clause
+from rag_rationale.language.tokens import mood, tokens
+from rag_rationale.language.wording import wording
+from rag_rationale.types import Counted, Language, Source
+
+_EVENTS: dict[str, frozenset[str]] = {
+    "bought": frozenset(("purchase", "buy", "order")),
+    "viewed": frozenset(("view", "click", "browse")),
+    "carted": frozenset(("cart", "basket", "add_to_cart")),
+    "saved": frozenset(("save", "favorite", "favourite", "wishlist", "bookmark", "follow")),
+    "asked": frozenset(("preference", "query", "request", "search")),
+}
+_WORDED = frozenset(("review", "preference", "rating", "comment", "query", "request"))
+_SCALE = re.compile(
+    r"(?<![\d.])([1-5](?:\.\d)?|one|two|three|four|five|[一二两三四五])"
+    r"(?:[- ]?stars?\b|\s*(?:out of|/)\s*(?:5|five)|颗?星|分(?!钟))"
+)
+_LOW, _HIGH = 2.5, 3.5  # a rating below is no liking, one above no dislike
+_FEW = {"en": {"two": 2, "both": 2, "couple": 2}, "zh": {"两": 2, "俩": 2}}
+
+
+def speaking_faults(clause: Clause, language: Language, counted: Counted | None = None) -> list[str]:
+    """What is wrong with the attribution of a clause; empty where nothing is."""
+    faults = []
+    if clause.voice is not None and clause.sources:
+        sides = {s.side for s in clause.sources}
+        if SIDE_OF[clause.voice] not in sides:
+            faults.append(
+                f"'{clause.cue}' needs a source of side {SIDE_OF[clause.voice]}, cited is {_named(clause.sources)}"
+            )
+    if clause.voice == "user":
+        faults += _deed_faults(clause, language)
+    faults += _number_faults(clause, language, counted)
+    faults += _star_faults(clause, language)
+    return faults
+
+
+def attitude(clause: Clause, language: Language) -> float:
+    """1 where the wording has somebody like the thing, -1 dislike it, 0 neither or both."""
+    known, text = wording(language), clause.text.lower()
+    if clause.voice == "user":
+        blames = bool(known.deeds["disliked"].search(text))
+        rest = known.deeds["disliked"].sub(" ", text)
+        praises = bool(known.deeds["liked"].search(rest))
+    elif language == "en":
+        words = {w.text.lower() for w in clause.words if w.hollow or w.text.lower() in known.blames}
+        praises, blames = bool(words & known.praises), bool(words & known.blames)
+    else:
+        blames = any(word in text for word in known.blames)
+        praises = not blames and any(word in text for word in known.praises)
+    return float(praises) - float(blames)
+
+
+def _named(sources: Sequence[Source]) -> str:
+    return ", ".join(f"[{s.label}] {s.side}" for s in sources)
+
+
+def _deed_faults(clause: Clause, language: Language) -> list[str]:
+    """The deeds that the wording ascribes to the reader against the events, ratings and words of her sources."""
+    own = [s for s in clause.sources if s.side == "history"]
+    if not own:
+        return []
+    deeds = {name for name, pattern in wording(language).deeds.items() if pattern.search(clause.text.lower())}
+    events = {s.event for s in own if s.event}
+    said = " ".join(s.text.lower() for s in own if s.event in _WORDED)
+    faults = []
+    for deed, proofs in _EVENTS.items():
+        in_words = bool(wording(language).deeds[deed].search(said)) and bool(events & _WORDED)
+        if deed not in deeds or events & proofs or in_words or not events:
+            continue
+        if deed == "viewed" and language == "zh" and "看过" in clause.text and events & _WORDED:
+            continue  # 看过 of a film is to have watched it
+        if deed == "asked" and events & _WORDED:
+            continue
+        faults.append(f"'{deed}' needs an event of {'/'.join(sorted(proofs))}, the row says {_row(own)}")
+    silent = bool(events) and not events & _WORDED
+    ratings = [s.rating for s in own if s.rating is not None]
+    if "rated" in deeds and not ratings:
+        faults.append(f"a rating is claimed, the row has none: {_row(own)}")
+    if silent and not ratings and deeds & {"liked", "disliked"}:
+        faults.append(f"a liking or dislike is claimed, the row only says {_row(own)}")
+    elif silent and "wrote" in deeds and not deeds & {*_EVENTS, "rated"}:
+        faults.append(f"words of the reader are claimed, the row only says {_row(own)}")
+    return faults + _liking_faults(clause, own, language)
+
+
+def _liking_faults(clause: Clause, own: Sequence[Source], language: Language) -> list[str]:
+    """A liking out of a complaint, or a complaint out of a liking."""
+    towards = attitude(clause, language)
+    ratings = [s.rating for s in own if s.rating is not None]
+    if not towards or not ratings:
+        return []
+    spoken = sum(mood(tokens(s.text, language)) for s in own)
+    if towards > 0 and max(ratings) < _LOW and spoken <= 0.4:
+        return [f"a liking is claimed of what was rated {max(ratings):g}"]
+    if towards < 0 and min(ratings) > _HIGH + 0.9 and spoken >= 0.2:
+        return [f"a dislike is claimed of what was rated {min(ratings):g}"]
+    return []
+
+
+def _number_faults(clause: Clause, language: Language, counted: Counted | None) -> list[str]:
+    if clause.voice not in ("many", "all"):
+        return []
+    said = [int(w.number) for w in tokens(clause.cue, language) if w.number is not None]
+    said += [
+        n for word, n in _FEW[language].items() if re.search(rf"\b{word}\b" if language == "en" else word, clause.cue)
+    ]
+    if counted is not None and counted.count in said:
+        return []
+    people = {s.author or f"[{s.label}]" for s in clause.sources if s.side == "review"}
+    if clause.voice == "all":
+        return [f"'{clause.cue}' speaks for all, cited are {len(people)} reviewers"]
+    needed = max([2, *said]) if not counted else counted.count
+    if clause.voice == "many" and len(people) < needed:
+        return [f"'{clause.cue}' needs {needed} reviewers, cited are {len(people)}"]
+    return []
+
+
+def _star_faults(clause: Clause, language: Language) -> list[str]:
+    known = wording(language).numbers
+    ratings = {s.rating for s in clause.sources if s.rating is not None}
+    faults = []
+    for match in _SCALE.finditer(clause.text.lower()):
+        value = known[match[1]] if match[1] in known else float(match[1])
+        if ratings and value not in ratings and not any(match[0] in s.text.lower() for s in clause.sources):
+            faults.append(f"'{match[0]}' is claimed, the rating is {'/'.join(f'{r:g}' for r in sorted(ratings))}")
+    return faults
+
+
+def _row(own: Sequence[Source]) -> str:
+    return ", ".join(f"'{s.event}'" + (f" rated {s.rating:g}" if s.rating is not None else "") for s in own)
