@@ -1,0 +1,109 @@
+"""`rag-rationale eval …`: measure what the service writes, compare runs, have sentences read and score that."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from rag_rationale.cli.progress import ProgressLine
+from rag_rationale.config import load_settings
+from rag_rationale.connect import open_embedder, open_explainer
+from rag_rationale.errors import InvalidRequestError
+from rag_rationale.evaluation.citations import FAULTS
+from rag_rationale.evaluation.comparing import changes_as_json, changes_as_text, compare
+from rag_rationale.evaluation.instruments import INSTRUMENTS, evaluate
+from rag_rationale.evaluation.page import as_page
+from rag_rationale.evaluation.report import Report, as_table, read_report
+from rag_rationale.evaluation.running import prepare
+
+
+def add_commands(commands: Any) -> None:
+    parser = commands.add_parser("eval", help="measure rationales, compare runs, score readings")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    made = actions.add_parser("run", help="measure what is written over one index")
+    made.add_argument("index", metavar="NAME")
+    made.add_argument("--subjects", type=_positive, default=150, metavar="N", help="users and items asked about (150)")
+    made.add_argument("--seed", type=int, default=0, metavar="N", help="of every random choice (0)")
+    made.add_argument("--instruments", metavar="A,B", help=f"of {', '.join(INSTRUMENTS)} (all)")
+    made.add_argument("--no-counterpart", action="store_true", help="leave the naive baseline out")
+    made.add_argument("--template", default="default", metavar="T")
+    made.add_argument("--judge", metavar="EMBEDDER", help="judges closeness, instead of the default for the language")
+    made.add_argument("--out", type=Path, metavar="FOLDER", help="for reports and what is remembered (eval-NAME)")
+    made.add_argument(
+        "--strict", action="store_true", help="exit 1 when any target is missed, not a structural one only"
+    )
+    made.set_defaults(run=_run)
+    both = actions.add_parser("compare", help="what changed between two runs, pair by pair")
+    both.add_argument("before", type=Path, metavar="A")
+    both.add_argument("after", type=Path, metavar="B")
+    both.add_argument("--json", action="store_true")
+    both.add_argument("--anyway", action="store_true", help="also where indexes or cases differ")
+    both.set_defaults(run=_compare)
+
+
+def _run(options: argparse.Namespace) -> int:
+    names = [n.strip() for n in options.instruments.split(",")] if options.instruments else list(INSTRUMENTS)
+    if options.no_counterpart:
+        names = [n for n in names if n != "counterpart"]
+    settings = load_settings()
+    folder = options.out or Path(f"eval-{options.index}")
+    judge = open_embedder(settings.model_copy(update={"embedder": options.judge})) if options.judge else None
+    explainer = open_explainer(settings)
+    progress = ProgressLine()
+    try:
+        material = prepare(
+            explainer,
+            options.index,
+            n=options.subjects,
+            seed=options.seed,
+            folder=folder / "remembered",
+            template=options.template,
+            embedder=judge,
+            progress=progress,
+        )
+        if not material.subjects:
+            raise InvalidRequestError(
+                f"No user of index '{options.index}' reviewed two items.",
+                remedy="Evaluation needs users with a history.",
+            )
+        command = shlex.join(["rag-rationale", *sys.argv[1:]])
+        report = evaluate(material, folder=folder / "remembered", instruments=names, told={"command": command})
+    finally:
+        progress.finish()
+        explainer.close()
+    _write(report, folder)
+    print(as_table(report))
+    print(f"{folder / 'report.html'}", file=sys.stderr)
+    missed = [m for m in report.measures if m.met is False]
+    return int(any(options.strict or m.name.startswith(FAULTS) for m in missed))
+
+
+def _write(report: Report, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    told = json.dumps(report.as_json(), ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "report.json").write_text(told + "\n", "utf-8")
+    (folder / "report.html").write_text(as_page(report), "utf-8")
+    with (folder / "replies.jsonl").open("w", encoding="utf-8") as file:
+        for written in report.written:
+            file.write(json.dumps(written.as_json(), ensure_ascii=False) + "\n")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    before, after = read_report(options.before), read_report(options.after)
+    changes = compare(before, after, anyway=options.anyway)
+    if options.json:
+        print(json.dumps(changes_as_json(changes), ensure_ascii=False))
+    else:
+        print(changes_as_text(changes, before, after))
+    return 0
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {text}")
+    return number

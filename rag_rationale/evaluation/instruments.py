@@ -1,0 +1,96 @@
+"""The instruments by name, and a run of them over one material."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import rag_rationale
+from rag_rationale.errors import InvalidRequestError
+from rag_rationale.evaluation.citations import measure_citations
+from rag_rationale.evaluation.counterpart import Attempt, measure_counterpart, write_attempts
+from rag_rationale.evaluation.finding import Finding
+from rag_rationale.evaluation.judging import Judge, WordJudge
+from rag_rationale.evaluation.material import Material, Subject
+from rag_rationale.evaluation.memory import Memory
+from rag_rationale.evaluation.references import measure_references
+from rag_rationale.evaluation.report import Report, Written
+from rag_rationale.evaluation.running import code_version
+from rag_rationale.types import Rationale
+
+_COUNTERPART = "counterpart"
+_INSTRUMENTS: dict[str, Callable[[Material, Judge], Finding]] = {
+    "citations": measure_citations,
+    "references": lambda material, _: measure_references(material),
+}
+INSTRUMENTS = (*_INSTRUMENTS, _COUNTERPART)
+
+
+def evaluate(
+    material: Material,
+    *,
+    folder: Path,
+    instruments: Collection[str] = INSTRUMENTS,
+    told: Mapping[str, Any] | None = None,
+) -> Report:
+    """Run instruments over the material; what the counterpart wrote is kept under `folder`.
+
+    `told` joins the report's provenance. Raises InvalidRequestError for an instrument that there is not.
+    """
+    if unknown := sorted(set(instruments) - set(INSTRUMENTS)):
+        raise InvalidRequestError(f"No instrument {unknown[0]!r}.", remedy=f"There are: {', '.join(INSTRUMENTS)}.")
+    judge = WordJudge(lambda item: _title(material, item))
+    findings = []
+    for done, name in enumerate(n for n in _INSTRUMENTS if n in instruments):
+        material.progress(name, done, None)
+        findings.append(_INSTRUMENTS[name](material, judge))
+    attempts: tuple[Attempt, ...] = ()
+    if _COUNTERPART in instruments:
+        attempts = write_attempts(material, Memory(folder / f"{_COUNTERPART}.jsonl"))
+        findings.append(measure_counterpart(attempts, material, judge))
+    provenance = _provenance(material, judge) | dict(told or {})
+    return Report(provenance, tuple(findings), _written(material, attempts))
+
+
+def _provenance(material: Material, judge: Judge) -> dict[str, Any]:
+    made = material.replies[0].provenance.model_dump() if material.replies else {}
+    templates = sorted({r.provenance.template for r in material.replies})
+    return made | {
+        "index": material.index,
+        "template": ", ".join(templates),
+        "judge of sentences": judge.name,
+        "judge of closeness": material.embedder.name,
+        "subjects": len(material.subjects),
+        "seed": material.seed,
+        "package": f"{rag_rationale.__version__} ({code_version()})",
+    }
+
+
+def _written(material: Material, attempts: tuple[Attempt, ...]) -> tuple[Written, ...]:
+    by_case = {a.subject.id: a for a in attempts}
+    return tuple(
+        _one(material, subject, reply, by_case.get(subject.id))
+        for subject, reply in zip(material.subjects, material.replies, strict=True)
+    )
+
+
+def _one(material: Material, subject: Subject, reply: Rationale, attempt: Attempt | None) -> Written:
+    items = {e.item_id for e in (*reply.evidence, *(attempt.evidence if attempt else ()))} - {None}
+    return Written(
+        case=subject.id,
+        item=subject.item,
+        title=_title(material, subject.item),
+        language=subject.language,
+        rating=subject.rating,
+        others=subject.others,
+        reply=reply,
+        titles={item: _title(material, item) for item in sorted(filter(None, items))},
+        counterpart=attempt.text if attempt else "",
+        counterpart_evidence=attempt.evidence if attempt else (),
+    )
+
+
+def _title(material: Material, item_id: str) -> str:
+    item = material.snapshot.item(item_id)
+    return item.title if item else ""

@@ -1,0 +1,64 @@
+"""Instrument 9: what the baseline is shown, how its text is read, and what it is measured as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from evaluated import scripted, shop_material
+
+from rag_rationale.evaluation.counterpart import measure_counterpart, sentences_of, write_attempts
+from rag_rationale.evaluation.judging import WordJudge
+from rag_rationale.evaluation.memory import Memory
+from rag_rationale.types import GenerateRequest, Language
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "sentences"),
+    [
+        (
+            " It is light [1]. The belt is soft. [2][3] Cut off he",
+            "en",
+            ["It is light [1].", "The belt is soft[2][3]."],
+        ),
+        ("One. Two. Three. Four.", "en", ["One.", "Two.", "Three."]),
+        ("Cut off at onc", "en", ["Cut off at onc"]),
+        ("汤很鲜[1]。服务热情。[2]", "zh", ["汤很鲜[1]。", "服务热情[2]。"]),
+        ("  ", "en", []),
+    ],
+)
+def test_a_free_text_is_read_as_sentences_with_their_markers(
+    text: str, language: Language, sentences: list[str]
+) -> None:
+    assert list(sentences_of(text, language)) == sentences
+
+
+def test_the_baseline_is_shown_the_item_and_the_user_and_never_the_hidden_review(tmp_path: Path) -> None:
+    material = shop_material(tmp_path)
+    engine = scripted(material)
+    attempts = write_attempts(material, Memory(tmp_path / "attempts.jsonl"))
+    prompts = [r.prefix for r in engine.history if isinstance(r, GenerateRequest)]
+    assert len(prompts) == len(material.subjects) == 3
+    for attempt, prompt in zip(attempts, prompts, strict=True):
+        asked = prompt.rsplit("\n\n", 1)[-1]
+        assert attempt.subject.text not in prompt
+        assert {e.side for e in attempt.evidence} == {"item", "review", "history"}
+        for e in attempt.evidence:
+            assert f"[{e.label}] " in asked
+            assert e.text in asked
+            assert e.source_id != attempt.subject.review
+    again = write_attempts(material, Memory(tmp_path / "attempts.jsonl"))
+    assert len([r for r in engine.history if isinstance(r, GenerateRequest)]) == 3
+    assert again == attempts
+
+
+def test_its_figures_bear_the_names_of_the_services(tmp_path: Path) -> None:
+    material = shop_material(tmp_path)
+    scripted(material).enqueue("The zip is made of gold [99].", "", "The zip is made of gold [99].")
+    attempts = write_attempts(material, Memory(tmp_path / "attempts.jsonl"))
+    found = {m.name: m for m in measure_counterpart(attempts, material, WordJudge()).measures}
+    assert found["citations.unknown.counterpart"].value == 1
+    assert (found["citations.recall.words.counterpart"].value, found["citations.recall.words.counterpart"].n) == (0, 2)
+    assert found["citations.abstention.counterpart"].value == pytest.approx(1 / 3)
+    assert {m.standing for name, m in found.items() if name.endswith(".counterpart")} == {"counterpart"}
+    assert found["latency.median_ms"].standing == "result"
