@@ -13,7 +13,7 @@ from rag_rationale.generation import ScriptedEngine
 
 
 def shop_material(folder: Path) -> Material:
-    """All three subjects of the shop: two of its people reviewed two things, one of them alone. Nothing needs a model's weights."""
+    """All three subjects of the shop; nothing needs a model's weights."""
     explainer = open_planted(folder, analysers())
     return prepare(explainer, "shop", n=99, folder=folder / "remembered", embedder=HashedEmbedder(512))
 
