@@ -26,6 +26,7 @@ DOORS = {
     "sentence_transformers": "embedding",
     "torch": "embedding",
     "faiss": "index",
+    "sklearn": "index",
     "llama_cpp": "generation",
     "langchain": "connect",
     "langchain_core": "connect",

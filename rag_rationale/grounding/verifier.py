@@ -1,21 +1,26 @@
 """The verifier: whether a draft says only what its passages and their rows hold.
 
 It reads the finished draft and trusts nothing of how it was made. Lexical tier: words in order, numbers, negation,
-polarity, irrealis, names, person, and what the frame's wording asserts of speakers, events and sides. Further tiers
-(embedding, likelihood) come behind the same verdict.
+polarity, irrealis, names, person, and what the frame's wording asserts of speakers, events and sides. Embedding tier,
+for the draft that would be served: polarity again, of the very words, by the index's head. Further tiers (likelihood)
+come behind the same verdict.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from rag_rationale.grounding.form import form_faults
 from rag_rationale.language.context import around
-from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Language, Verdict
+from rag_rationale.language.leaning import leaning
+from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Judge, Language, Polarity, Verdict
 
-VERSION = "lexical-1"
+VERSION = "lexical-2"
+_WHOLE = 0.8  # share of its passage from which a text is as good as the passage
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_WORDED = {"clause", "liking", "quote"}  # shapes that say something; a noun phrase only names it
 _FUNCTION_WORDS = {"en": frozenset(("the", "a", "an")), "zh": frozenset[str]()}
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:['’][A-Za-z]+)*|[\u3400-\u9fff]")
 _FIRST_PERSON = {
@@ -27,7 +32,8 @@ _FIRST_PERSON = {
 class Verifier:
     """Grounds drafts in `language`; what they quote is judged by the analyser of its own language.
 
-    `verbs` is the template's wording of each event, `longest` its limit for a sentence in characters.
+    `verbs` is the template's wording of each event, `longest` its limit for a sentence in characters; `judge` says what
+    the index's ratings tell of a text's polarity.
     """
 
     def __init__(
@@ -37,8 +43,9 @@ class Verifier:
         language: Language,
         verbs: Mapping[str, str],
         longest: int,
+        judge: Judge | None = None,
     ) -> None:
-        self._analysers, self._analyser = analysers, analysers[language]
+        self._analysers, self._analyser, self._judge = analysers, analysers[language], judge
         self._verbs, self._longest = verbs, longest
 
     def verify(self, draft: Draft) -> Verdict:
@@ -51,6 +58,48 @@ class Verifier:
         faults += self._coverage_faults(draft)
         score = self._score(draft)
         return Verdict("unsupported" if faults else "supported", "lexical", 0.0 if faults else score, tuple(faults))
+
+    def confirm(self, draft: Draft, verdict: Verdict) -> Verdict:
+        """The verdict on a draft that the lexical tier supports, after the embedding tier.
+
+        The very words that the frame makes praise or complaint are judged by themselves, which costs an embedding where
+        they are but a part of their passage.
+        """
+        faults = []
+        judged = False
+        for words, evidence, asserted in self._judged_words(draft):
+            praise = self._praise(words, evidence)
+            judged |= praise is not None
+            read = leaning(self._analysers[evidence.passage.lang].polarity(words), praise)
+            if read != asserted:
+                faults.append(f"'{words}' is asserted {asserted} and is judged {read}")
+        if faults:
+            return Verdict("unsupported", "embedding", 0.0, tuple(faults))
+        return replace(verdict, tier="embedding") if judged else verdict
+
+    def _judged_words(self, draft: Draft) -> Iterator[tuple[str, Evidence, Polarity]]:
+        """The words that a draft makes praise or complaint: of each slot, of each passage cited for a shared aspect."""
+        for filler in draft.fillers:
+            asserted = filler.asserts.polarity
+            if asserted in (None, "neutral") or filler.evidence.event == "preference":
+                continue
+            if filler.shape in _WORDED:
+                yield filler.text, filler.evidence, asserted
+            if filler.shape == "aspect":
+                cite = next(c for c in draft.cites if c.evidence[0].id == filler.evidence.id)
+                for evidence, start, end in list(zip(cite.evidence, cite.starts, cite.ends, strict=True))[1:]:
+                    yield _cited(evidence, start, end), evidence, asserted
+
+    def _praise(self, words: str, evidence: Evidence) -> float | None:
+        if evidence.praise is None or len(words) >= _WHOLE * len(evidence.passage.text) or self._judge is None:
+            return evidence.praise
+        judged = self._judge([words], evidence.passage.lang)
+        return judged[0] if judged else None
+
+    def _polarity(self, words: str, evidence: Evidence) -> Polarity:
+        """Polarity as the words tell it, or where they do not, as the ratings tell it of the whole passage."""
+        read = self._analysers[evidence.passage.lang].polarity(words)
+        return leaning(read, evidence.praise) if read == "neutral" else read
 
     def _filler_faults(self, filler: Filler, draft: Draft) -> list[str]:
         evidence, asserts = filler.evidence, filler.asserts
@@ -109,8 +158,10 @@ class Verifier:
         passage, asserted = filler.evidence.passage, filler.asserts.polarity
         faults = []
         analyser = self._analysers[passage.lang]
-        worded = filler.shape in {"clause", "liking", "quote"}
-        read = analyser.polarity(filler.text) if worded else filler.polarity
+        if filler.shape in _WORDED:
+            read = self._polarity(filler.text, filler.evidence)
+        else:
+            read = filler.polarity if filler.polarity == "neutral" else leaning(filler.polarity, filler.evidence.praise)
         if read != asserted:
             faults.append(f"{filler.slot} is asserted {asserted} and reads {read}")
         at, end = filler.start - passage.start, filler.end - passage.start
@@ -126,10 +177,10 @@ class Verifier:
             return [f"{filler.slot} is not cited"]
         faults = []
         for evidence, start, end in zip(cite.evidence, cite.starts, cite.ends, strict=True):
-            cited = evidence.passage.text[start - evidence.passage.start : end - evidence.passage.start]
+            cited = _cited(evidence, start, end)
             if word not in cited.lower():
                 faults.append(f"a passage cited for '{word}' does not name it")
-            elif filler.asserts.polarity is not None and self._analyser.polarity(cited) != filler.asserts.polarity:
+            elif filler.asserts.polarity is not None and self._polarity(cited, evidence) != filler.asserts.polarity:
                 faults.append(f"a passage cited for '{word}' is not {filler.asserts.polarity} about it")
         return faults
 
@@ -168,6 +219,10 @@ class Verifier:
             t for c in draft.cites for e in c.evidence for t in _TOKEN.findall(f"{e.passage.text} {e.title}".lower())
         }
         return round(sum(w in held for w in words) / max(len(words), 1), 3)
+
+
+def _cited(evidence: Evidence, start: int, end: int) -> str:
+    return evidence.passage.text[start - evidence.passage.start : end - evidence.passage.start]
 
 
 def _not_in_order(text: str, source: str, allowed: frozenset[str]) -> list[str]:

@@ -11,6 +11,7 @@ from rag_rationale.index.layout import (
 )
 from rag_rationale.index.segments import SegmentWriter, segment_id
 from rag_rationale.index.snapshot import SnapshotReader, check_embedder, open_snapshot
+from rag_rationale.index.statistics import centre_vectors
 from rag_rationale.index.tombstones import Tombstone
 from rag_rationale.index.versions import (
     VersionInfo,
@@ -29,6 +30,7 @@ __all__ = [
     "SnapshotReader",
     "Tombstone",
     "VersionInfo",
+    "centre_vectors",
     "check_embedder",
     "check_files",
     "collect_garbage",

@@ -6,7 +6,7 @@
       versions/<version>/
         manifest.json              written last; a version without it does not exist
         tombstones.jsonl           what is no longer there, by segment
-        passages.faiss items.faiss and their .rows.npy, statistics.npz
+        passages.faiss items.faiss and their .rows.npy, statistics.npz, praise.npz where there are ratings enough
         segments/<id>/             segment.sqlite, vectors.npy
 
 Knows files and hashes; nothing of rows, vectors or search.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rag_rationale.errors import EmbedderMismatchError, InvalidRequestError, SnapshotError, UnknownIndexError
 from rag_rationale.index.layout import check_files, current_version, index_root, read_manifest, version_folder
+from rag_rationale.index.praise import read_heads
 from rag_rationale.index.rows import Rows
 from rag_rationale.index.searching import FlatFile, search_rows
 from rag_rationale.index.segments import Segment
@@ -38,6 +39,7 @@ class SnapshotReader:
                 segment.check(dimension)
             self._rows = Rows(self._segments, read_tombstones(folder / "tombstones.jsonl"), dimension=dimension)
             self._statistics = read_statistics(folder / "statistics.npz", dimension=dimension)
+            self._heads = read_heads(folder / "praise.npz", dimension=dimension)
             self._files = {over: _open_flat(folder, over, dimension=dimension) for over in _KINDS}
             self._allowed = {over: self._mask(over) for over in _KINDS}
         except BaseException:
@@ -108,6 +110,9 @@ class SnapshotReader:
             raise InvalidRequestError(f"Quantile {quantile} is not between 0 and 1.")
         levels = self._statistics.background
         return float(np.interp(quantile, np.linspace(0, 1, len(levels)), levels))
+
+    def praise(self, vectors: Vectors, lang: Language) -> NDArray[np.float64] | None:
+        return self._heads(vectors, lang)
 
     def knn(self, queries: Vectors, passages: Sequence[Passage], *, k: int) -> list[list[tuple[int, float]]]:
         return search_rows(self._checked(queries), self.vectors(passages), k=k)

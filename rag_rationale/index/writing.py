@@ -1,4 +1,4 @@
-"""Writes a version over finished segments: links, tombstones, FAISS files, statistics, and the manifest last."""
+"""Writes a version over finished segments: links, tombstones, FAISS files, statistics, heads, and the manifest last."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_rationale.index.layout import describe_files, link_tree, list_versions, sync, sync_tree, write_manifest
+from rag_rationale.index.praise import TRUSTED, Rated, fit_heads, write_heads
 from rag_rationale.index.rows import Rows
 from rag_rationale.index.searching import KIND, write_flat
 from rag_rationale.index.segments import Segment, segment_id
 from rag_rationale.index.statistics import measure, write_statistics
 from rag_rationale.index.tombstones import Gone, Tombstone, write_tombstones
-from rag_rationale.types import LANGUAGES, Manifest, Vectors
+from rag_rationale.types import LANGUAGES, Language, Manifest, Vectors
 
 SCRATCH = ".writing-"
 _BLOCK = 4096
@@ -65,7 +66,7 @@ def write_version(
             newest_timestamp=contents.newest,
             faiss={"passages": KIND, "items": KIND},
             files=files,
-            report=dict(report or {}),
+            report={**(report or {}), **({"praise": contents.heads} if contents.heads else {})},
         )
         write_manifest(scratch, manifest)
         sync_tree(scratch)
@@ -99,6 +100,8 @@ class _Contents:
     items_of: list[int] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     newest: int | None = None
+    rated: Rated = field(default_factory=Rated)
+    heads: dict[Language, dict[str, float]] = field(default_factory=dict)
 
     @property
     def languages(self) -> dict[str, int]:
@@ -125,6 +128,9 @@ def _write_searchable(
             dimension=dimension,
         )
         write_statistics(folder / "statistics.npz", statistics)
+        heads, contents.heads = fit_heads(lambda at: rows.vectors(positions[at]), contents.rated, statistics.centres)
+        if contents.heads:
+            write_heads(folder / "praise.npz", heads)
         contents.counts["items"] = _write_items(folder, rows)
     finally:
         for segment in segments:
@@ -155,8 +161,8 @@ def _survey(rows: Rows) -> _Contents:
     reviews: set[str] = set()
     users: set[str | None] = set()
     passages = quarantined = events = 0
-    for row, kind, source_id, item_id, user_id, lang, timestamp, reason in rows.living_passages(
-        "kind, source_id, item_id, user_id, lang, timestamp, quarantined"
+    for row, kind, source_id, item_id, user_id, lang, timestamp, rating, trust, reason in rows.living_passages(
+        "kind, source_id, item_id, user_id, lang, timestamp, rating, trust, quarantined"
     ):
         passages += 1
         if kind == "review":
@@ -166,6 +172,8 @@ def _survey(rows: Rows) -> _Contents:
         if reason is not None:
             quarantined += 1
             continue
+        if kind == "review" and rating is not None and trust >= TRUSTED:
+            found.rated.add(len(found.rows), lang, source_id, rating)
         found.rows.append(row)
         found.languages_of.append(LANGUAGES.index(lang))
         found.items_of.append(numbers.setdefault(item_id, len(numbers)))

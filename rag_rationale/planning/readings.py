@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag_rationale.language.context import around
+from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.retrieval import Rarity
 from rag_rationale.types import Analyser, Evidence, Language, Polarity, Shape, Span
@@ -79,7 +80,7 @@ class Reader:
         listed = evidence.side == "item" and LISTED.match(passage.text) is not None
         return [
             self._titled(span)
-            for span in analyser.spans(passage.text)
+            for span in (_judged(span, evidence) for span in analyser.spans(passage.text))
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not (listed or passage.lang != self._language))
             and self._says_so(span, evidence)
@@ -113,3 +114,15 @@ class Reader:
             if towards < _FAINT:
                 return False
         return not analyser.irrealis(around(evidence.passage.text, span.start, span.end))
+
+
+def _judged(span: Span, evidence: Evidence) -> Span:
+    """The span with its polarity by both witnesses, as far as its passage's vector tells.
+
+    A clause that the head speaks against may still be the one kind word of its passage: the verifier asks again. Of a
+    noun phrase only its words can praise.
+    """
+    worded = span.shape != "np"
+    if evidence.praise is None or worded != (span.polarity == "neutral"):
+        return span
+    return replace(span, polarity=leaning(span.polarity, evidence.praise))

@@ -2,6 +2,7 @@
 
 from rag_rationale.retrieval.gather import Pool, gather
 from rag_rationale.retrieval.history import history_tag
+from rag_rationale.retrieval.judging import PraiseJudge
 from rag_rationale.retrieval.rarity import Rarity
 
-__all__ = ["Pool", "Rarity", "gather", "history_tag"]
+__all__ = ["Pool", "PraiseJudge", "Rarity", "gather", "history_tag"]

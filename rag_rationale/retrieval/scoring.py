@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from rag_rationale.language.detect import detect_language
-from rag_rationale.types import Embedder, Evidence, Snapshot, Vectors
+from rag_rationale.types import LANGUAGES, Embedder, Evidence, Snapshot, Vectors
 
 HALF_LIFE_DAYS = 365.0  # a liking a year old weighs half of one of today
 _SECONDS_A_DAY = 86_400.0
@@ -28,11 +28,22 @@ class Centred:
         old = iter(self._snapshot.vectors(stored)) if stored else iter(())
         new = iter(self._embedder.embed(fresh, role="passage")) if fresh else iter(())
         made = [self._centred(e, next(old if e.passage.row >= 0 else new)) for e in evidence]
-        return [e for e in made if e.specificity > 0]
+        return self._judged([e for e in made if e.specificity > 0])
 
     def query(self, text: str) -> Vectors:
         raw = self._embedder.embed([text], role="query")[0]
         return _normalised(raw - self._snapshot.centre(detect_language(text, default="en")))
+
+    def _judged(self, evidence: list[Evidence]) -> list[Evidence]:
+        """The evidence, what people wrote with its probability of praise."""
+        praise: dict[str, float] = {}
+        for lang in LANGUAGES:
+            written = [e for e in evidence if e.passage.lang == lang and "review" in (e.side, e.event)]
+            vectors = [e.vector for e in written if e.vector is not None]
+            judged = self._snapshot.praise(np.stack(vectors), lang) if vectors else None
+            if judged is not None:
+                praise.update(zip((e.id for e in written), judged.tolist(), strict=True))
+        return [replace(e, praise=praise[e.id]) if e.id in praise else e for e in evidence]
 
     def _centred(self, evidence: Evidence, raw: Vectors) -> Evidence:
         if not raw.any():

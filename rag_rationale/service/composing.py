@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from rag_rationale.grounding import Verifier
@@ -16,6 +16,7 @@ from rag_rationale.types import (
     Analyser,
     Draft,
     Engine,
+    Judge,
     Kind,
     Language,
     Mode,
@@ -46,6 +47,7 @@ class Composition:
         engine: Engine,
         snapshot: Snapshot,
         rarity: Rarity,
+        judge: Judge,
         clock: Clock,
     ) -> None:
         self.request, self.pool, self.clock = request, pool, clock
@@ -76,7 +78,7 @@ class Composition:
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
         self._ranker = Ranker(template, engine, reader.telling, title=item.title, own=own)
         self._verifier = Verifier(
-            analysers, language=template.language, verbs=template.meta.verbs, longest=limits.sentence
+            analysers, language=template.language, verbs=template.meta.verbs, longest=limits.sentence, judge=judge
         )
         self._mode: Mode = template.meta.mode
         self._answering = snapshot.background(ANSWERING)
@@ -114,17 +116,24 @@ class Composition:
         modes: list[Mode] = [self._mode, "quote"] if self._mode != "quote" else ["quote"]
         for mode in modes:
             drafts = [(draft, verdict, plan) for plan in plans for draft, verdict in self._supported(plan, mode)]
-            hurry = self.clock.late
-            self.degraded |= hurry
-            best = self._ranker.best([draft for draft, _, _ in drafts], hurry=hurry)
-            self.clock.lap("write")
-            if best is not None:
-                draft, verdict, plan = drafts[best]
+            while (best := self._best([draft for draft, _, _ in drafts])) is not None:
+                draft, verdict, plan = drafts.pop(best)
+                verdict = self._verifier.confirm(draft, verdict)
+                self.clock.lap("verify")
+                if verdict.label != "supported":
+                    continue
                 self._said.append(plan)
                 self._heads |= _heads(draft)
                 self._writer.accept(draft)
                 return self.assembly.add(draft, verdict)
         return None
+
+    def _best(self, drafts: Sequence[Draft]) -> int | None:
+        hurry = self.clock.late
+        self.degraded |= hurry
+        best = self._ranker.best(drafts, hurry=hurry)
+        self.clock.lap("write")
+        return best
 
     def _supported(self, plan: Plan, mode: Mode) -> Iterator[tuple[Draft, Verdict]]:
         """The first few drafts of a plan that the verifier lets through."""

@@ -14,7 +14,7 @@ from rag_rationale.config import Settings
 from rag_rationale.grounding import VERSION
 from rag_rationale.language.detect import detect_language
 from rag_rationale.prompting import Template, TemplateStore
-from rag_rationale.retrieval import Pool, gather
+from rag_rationale.retrieval import Pool, PraiseJudge, gather
 from rag_rationale.service.assembling import dominant_language
 from rag_rationale.service.composing import Clock, Composition
 from rag_rationale.service.snapshots import Snapshots
@@ -84,7 +84,8 @@ class Explainer:
         template = self.templates.get(request.template, language=language)
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = self.snapshots.rarity(request.index)
-        work = Composition(request, pool, template, self._analysers, self.engine, snapshot, rarity, clock)
+        judge = PraiseJudge(snapshot, self.embedder)
+        work = Composition(request, pool, template, self._analysers, self.engine, snapshot, rarity, judge, clock)
         reason = work.obstacle(language)
         if reason is None:
             for sentence in work.sentences():

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rag_rationale.types.evidence import Polarity, Span, Vectors
 from rag_rationale.types.records import Event, Item, Language, Passage, SourceKind
 
@@ -97,6 +100,12 @@ class Snapshot(Protocol):
     def background(self, quantile: float) -> float:
         """The centred cosine that this share of random passage pairs stays below."""
 
+    def praise(self, vectors: Vectors, lang: Language) -> NDArray[np.float64] | None:
+        """How likely each centred vector of shape (n, d) praises, by this catalogue's own ratings, shape (n,).
+
+        None where the language has too few ratings to tell.
+        """
+
     def knn(self, queries: Vectors, passages: Sequence[Passage], *, k: int) -> list[list[tuple[int, float]]]:
         """Exact search within `passages`: per query the (position, cosine) of the k best, best first."""
 
@@ -177,6 +186,13 @@ class Engine(Protocol):
         """Token events until one carries `finish`. With `choices`, the text is exactly one of them."""
 
     def close(self) -> None: ...
+
+
+class Judge(Protocol):
+    """How likely texts praise, by the ratings of an index. It embeds them, so it is asked only where it matters."""
+
+    def __call__(self, texts: Sequence[str], lang: Language) -> Sequence[float] | None:
+        """A probability per text; None where the index has too few ratings in that language."""
 
 
 class Analyser(Protocol):
