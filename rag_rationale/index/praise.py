@@ -19,6 +19,7 @@ from rag_rationale.types import LANGUAGES, Language, Vectors
 
 LOW, HIGH = 2.0, 4.0  # ratings up to the one are complaints, from the other on praise; those between tell neither
 LEAST = 40  # reviews of each kind below which a language gets no head
+WEAKEST = 0.75  # AUC on held-out reviews below which a head is not worth hearing
 MOST = 20_000  # reviews of each kind that are looked at
 TRUSTED = 0.5  # passages of less trust teach nothing
 _FOLDS = 5
@@ -70,8 +71,9 @@ def no_heads(dimension: int) -> Heads:
 def fit_heads(
     gather: Gather, rated: Rated, centres: NDArray[np.float32]
 ) -> tuple[Heads, dict[Language, dict[str, float]]]:
-    """The heads and, per language that has one, its figures: `auc` on held-out reviews, and how many of each kind.
+    """The heads and, per language with ratings enough, figures: `auc` on held-out reviews, and how many of each kind.
 
+    A language whose `auc` is under WEAKEST has figures and no head.
     `gather` returns the vectors at some positions; `centres` are of shape (languages, d). The same input gives the same
     heads.
     """
@@ -85,7 +87,8 @@ def fit_heads(
         seen = np.flatnonzero((of == lang) & np.isin(reviews, np.concatenate([_spread(kind) for kind in kinds])))
         vectors = centre_vectors(gather(np.array(rated.positions, np.int64)[seen]), centres[code])
         weights, bias, auc = _fit(vectors, reviews[seen], praise[seen])
-        heads.weights[code], heads.biases[code] = weights, bias
+        if auc >= WEAKEST:
+            heads.weights[code], heads.biases[code] = weights, bias
         figures[lang] = {"auc": round(auc, 4), "praise": len(kinds[0]), "complaint": len(kinds[1])}
     return heads, figures
 

@@ -129,7 +129,7 @@ def _write_searchable(
         )
         write_statistics(folder / "statistics.npz", statistics)
         heads, contents.heads = fit_heads(lambda at: rows.vectors(positions[at]), contents.rated, statistics.centres)
-        if contents.heads:
+        if not np.isnan(heads.biases).all():
             write_heads(folder / "praise.npz", heads)
         contents.counts["items"] = _write_items(folder, rows)
     finally:
