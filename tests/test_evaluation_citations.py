@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 from evaluated import shop_material
 
+from rag_rationale import grounding
 from rag_rationale.evaluation.alce import by_marker, precision, recall
 from rag_rationale.evaluation.citations import measure_citations
 from rag_rationale.evaluation.faults import Structure, find_faults
 from rag_rationale.evaluation.finding import Measure
-from rag_rationale.evaluation.judging import WordJudge, tokens
+from rag_rationale.evaluation.judging import Cited, GroundedJudge, WordJudge, tokens
 from rag_rationale.evaluation.material import Material
-from rag_rationale.types import CitedEvidence, Language, Rationale
+from rag_rationale.types import CitedEvidence, Rationale
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +84,10 @@ class Known:
     def __init__(self, *enough: set[int]) -> None:
         self._enough = enough
 
-    def supports(self, sentence: str, evidence: Sequence[CitedEvidence], *, language: Language) -> bool:
-        del language
-        assert "[" not in sentence
-        return any(labels <= {e.label for e in evidence} for labels in self._enough)
+    def supports(self, cited: Cited) -> bool:
+        given = {e.label for e in cited.evidence}
+        assert {int(n) for n in re.findall(r"\[(\d+)\]", cited.text)} == given
+        return any(labels <= given for labels in self._enough)
 
 
 def shown(n: int) -> list[CitedEvidence]:
@@ -159,6 +161,16 @@ def test_words_are_counted_alike_in_both_languages() -> None:
     assert tokens("It's 3.5 kg [1], 很轻[2]。") == ["it's", "3.5", "kg", "很", "轻"]
     judge = WordJudge()
     soup = [e.model_copy(update={"text": "这家的汤很鲜，等了20分钟。"}) for e in shown(1)]
-    assert judge.supports("有人说汤很鲜[1]。", soup, language="zh")
-    assert not judge.supports("有人说等了30分钟[1]。", soup, language="zh")
-    assert not judge.supports("有人说汤很鲜。", [], language="zh")
+    assert judge.supports(by_marker("有人说汤很鲜[1]。", soup, "zh"))
+    assert not judge.supports(by_marker("有人说等了30分钟[1]。", soup, "zh"))
+    assert not judge.supports(by_marker("有人说汤很鲜。", soup, "zh"))
+
+
+def test_the_projects_judge_tells_a_served_sentence_from_the_same_with_a_denial(material: Material) -> None:
+    judge = GroundedJudge(grounding.Judge(), material.snapshot, last="lexical")
+    belt = "The hip belt spreads the load very well."
+    passage = shown(1)[0].model_copy(update={"text": belt, "end": len(belt)})
+    true = by_marker("One reviewer says the hip belt spreads the load very well [1].", [passage], "en")
+    assert judge.supports(true)
+    assert not judge.supports(replace(true, text=true.text.replace("spreads", "does not spread")))
+    assert judge.name == "lexical"

@@ -15,6 +15,7 @@ from rag_rationale.errors import InvalidRequestError
 from rag_rationale.evaluation.comparing import changes_as_text, compare
 from rag_rationale.evaluation.finding import Case, Curve, Finding, Measure, Point
 from rag_rationale.evaluation.instruments import evaluate
+from rag_rationale.evaluation.judging import WordJudge
 from rag_rationale.evaluation.page import as_page
 from rag_rationale.evaluation.plots import bar_svg, curve_svg
 from rag_rationale.evaluation.report import Report, as_table, figure, read_report, rows
@@ -101,7 +102,7 @@ class Addresses(HTMLParser):
 
 def test_the_page_asks_for_nothing_and_holds_every_case(tmp_path: Path) -> None:
     material = shop_material(tmp_path)
-    made = evaluate(material, folder=tmp_path, told={"command": "</script><img src=//evil.example/x>"})
+    made = evaluate(material, WordJudge(), folder=tmp_path, told={"command": "</script><img src=//evil.example/x>"})
     page = as_page(Report(made.provenance, (*made.findings, *report().findings), made.written))
     reader = Addresses()
     reader.feed(page)

@@ -16,9 +16,12 @@ from rag_rationale.errors import InvalidRequestError
 from rag_rationale.evaluation.citations import FAULTS
 from rag_rationale.evaluation.comparing import changes_as_json, changes_as_text, compare
 from rag_rationale.evaluation.instruments import INSTRUMENTS, evaluate
+from rag_rationale.evaluation.judging import GroundedJudge
 from rag_rationale.evaluation.page import as_page
 from rag_rationale.evaluation.report import Report, as_table, read_report
 from rag_rationale.evaluation.running import prepare
+from rag_rationale.grounding import Judge
+from rag_rationale.types import Tier
 
 
 def add_commands(commands: Any) -> None:
@@ -32,6 +35,12 @@ def add_commands(commands: Any) -> None:
     made.add_argument("--no-counterpart", action="store_true", help="leave the naive baseline out")
     made.add_argument("--template", default="default", metavar="T")
     made.add_argument("--judge", metavar="EMBEDDER", help="judges closeness, instead of the default for the language")
+    made.add_argument(
+        "--tier",
+        choices=["lexical", "embedding", "likelihood"],
+        default="embedding",
+        help="the last tier asked whether a sentence is supported (embedding)",
+    )
     made.add_argument("--out", type=Path, metavar="FOLDER", help="for reports and what is remembered (eval-NAME)")
     made.add_argument(
         "--strict", action="store_true", help="exit 1 when any target is missed, not a structural one only"
@@ -51,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
         names = [n for n in names if n != "counterpart"]
     settings = load_settings()
     folder = options.out or Path(f"eval-{options.index}")
-    judge = open_embedder(settings.model_copy(update={"embedder": options.judge})) if options.judge else None
+    closeness = open_embedder(settings.model_copy(update={"embedder": options.judge})) if options.judge else None
     explainer = open_explainer(settings)
     progress = ProgressLine()
     try:
@@ -62,7 +71,7 @@ def _run(options: argparse.Namespace) -> int:
             seed=options.seed,
             folder=folder / "remembered",
             template=options.template,
-            embedder=judge,
+            embedder=closeness,
             progress=progress,
         )
         if not material.subjects:
@@ -71,7 +80,9 @@ def _run(options: argparse.Namespace) -> int:
                 remedy="Evaluation needs users with a history.",
             )
         command = shlex.join(["rag-rationale", *sys.argv[1:]])
-        report = evaluate(material, folder=folder / "remembered", instruments=names, told={"command": command})
+        tier: Tier = options.tier
+        judge = GroundedJudge(Judge(embedder=explainer.embedder, engine=explainer.engine), material.snapshot, last=tier)
+        report = evaluate(material, judge, folder=folder / "remembered", instruments=names, told={"command": command})
     finally:
         progress.finish()
         explainer.close()

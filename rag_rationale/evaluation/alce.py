@@ -8,35 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from rag_rationale.evaluation.judging import Judge, without_markers
+from rag_rationale.evaluation.judging import Cited, Judge
 from rag_rationale.types import CitedEvidence, Language, Rationale
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
+_SPACED = re.compile(r" *\[(\d{1,3})\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Cited:
-    """A sentence without its markers, the distinct passages that they name, and how many name none that was given."""
-
-    text: str
-    evidence: tuple[CitedEvidence, ...]
-    language: Language
-    unknown: int = 0
+def cited_sentences(reply: Rationale, *, title: str = "") -> tuple[Cited, ...]:
+    """The sentences of a reply about `title` with what their markers name; none where it abstained."""
+    return tuple(by_marker(s.text, reply.evidence, reply.language, title=title) for s in reply.sentences)
 
 
-def cited_sentences(reply: Rationale) -> tuple[Cited, ...]:
-    """The sentences of a reply with what their markers name; none where it abstained."""
-    return tuple(by_marker(s.text, reply.evidence, reply.language) for s in reply.sentences)
-
-
-def by_marker(sentence: str, evidence: Sequence[CitedEvidence], language: Language) -> Cited:
+def by_marker(sentence: str, evidence: Sequence[CitedEvidence], language: Language, *, title: str = "") -> Cited:
     """A sentence with the passages whose labels stand in it."""
     labels = dict.fromkeys(int(n) for n in _MARKER.findall(sentence))
     given = {e.label: e for e in evidence}
     named = tuple(given[n] for n in labels if n in given)
-    return Cited(without_markers(sentence).strip(), named, language, len(labels) - len(named))
+    return Cited(sentence, named, language, title, len(labels) - len(named))
 
 
 def recall(cited: Cited, judge: Judge) -> float:
@@ -58,7 +49,10 @@ def _needed(cited: Cited, at: int, judge: Judge) -> bool:
 
 
 def _holds(cited: Cited, evidence: Sequence[CitedEvidence], judge: Judge) -> bool:
-    return bool(evidence) and judge.supports(cited.text, evidence, language=cited.language)
+    """Whether these passages alone support the sentence, its other markers taken out."""
+    labels = {e.label for e in evidence}
+    text = _SPACED.sub(lambda m: m[0] if int(m[1]) in labels else "", cited.text)
+    return bool(evidence) and judge.supports(replace(cited, text=text, evidence=tuple(evidence)))
 
 
 def averaged(sentences: Sequence[Cited], judge: Judge) -> Iterator[tuple[str, float]]:

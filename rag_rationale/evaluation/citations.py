@@ -31,7 +31,7 @@ def measure_citations(material: Material, judge: Judge) -> Finding:
     """Structural faults (target 0), recall and precision by `judge`, and the shape of what is written."""
     values: dict[str, dict[str, float]] = defaultdict(dict)
     for subject, reply in zip(material.subjects, material.replies, strict=True):
-        for what, value in averaged(cited_sentences(reply), judge):
+        for what, value in averaged(cited_sentences(reply, title=title_of(subject.item, material)), judge):
             values[f"citations.{what}.{judge.name}"][subject.id] = value
         for name, value in _shape(reply).items():
             values[name][subject.id] = value
@@ -55,6 +55,12 @@ def _faults(material: Material) -> tuple[list[Measure], tuple[Case, ...]]:
     n = len(material.replies)
     kinds = [Measure(f"{FAULTS}.{kind}", counts[kind], n, target=0, at_most=True) for kind in STRUCTURES]
     return kinds, tuple(cases)
+
+
+def title_of(item_id: str, material: Material) -> str:
+    """The title of an item of the index, "" where there is none."""
+    item = material.snapshot.item(item_id)
+    return item.title if item else ""
 
 
 def _shape(reply: Rationale) -> dict[str, float]:

@@ -18,10 +18,10 @@ from importlib import resources
 import numpy as np
 from jinja2 import Environment, StrictUndefined, Template
 
-from rag_rationale.evaluation.alce import Cited, averaged, by_marker
+from rag_rationale.evaluation.alce import averaged, by_marker
 from rag_rationale.evaluation.averages import average
 from rag_rationale.evaluation.finding import Finding, Measure
-from rag_rationale.evaluation.judging import Judge, tokens
+from rag_rationale.evaluation.judging import Cited, Judge, tokens
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.memory import Memory
 from rag_rationale.evaluation.references import scored
@@ -43,6 +43,7 @@ class Attempt:
     """What the baseline wrote for one subject, the passages it was shown, and how long it took."""
 
     subject: Subject
+    title: str
     sentences: tuple[str, ...]
     evidence: tuple[CitedEvidence, ...]
     milliseconds: float
@@ -55,7 +56,7 @@ class Attempt:
     @property
     def cited(self) -> tuple[Cited, ...]:
         """The sentences with what their markers name."""
-        return tuple(by_marker(s, self.evidence, self.subject.language) for s in self.sentences)
+        return tuple(by_marker(s, self.evidence, self.subject.language, title=self.title) for s in self.sentences)
 
 
 def write_attempts(material: Material, memory: Memory) -> tuple[Attempt, ...]:
@@ -114,7 +115,7 @@ def _attempt(subject: Subject, material: Material, memory: Memory) -> Attempt:
         memory.put(known, material.engine.name, prompt)
     held = json.loads(known)
     evidence = tuple(cited(e, label) for label, e in enumerate(shown, 1))
-    return Attempt(subject, sentences_of(held["text"], subject.language), evidence, held["milliseconds"])
+    return Attempt(subject, title, sentences_of(held["text"], subject.language), evidence, held["milliseconds"])
 
 
 def sentences_of(text: str, language: Language) -> tuple[str, ...]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import rag_rationale
 from rag_rationale.errors import InvalidRequestError
-from rag_rationale.evaluation.citations import measure_citations
+from rag_rationale.evaluation.citations import measure_citations, title_of
 from rag_rationale.evaluation.counterpart import Attempt, measure_counterpart, write_attempts
 from rag_rationale.evaluation.finding import Finding
-from rag_rationale.evaluation.judging import Judge, WordJudge
+from rag_rationale.evaluation.judging import Judge
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.memory import Memory
+from rag_rationale.evaluation.personal import measure_personal
 from rag_rationale.evaluation.references import measure_references
 from rag_rationale.evaluation.report import Report, Written
 from rag_rationale.evaluation.running import code_version
@@ -23,24 +24,25 @@ _COUNTERPART = "counterpart"
 _INSTRUMENTS: dict[str, Callable[[Material, Judge], Finding]] = {
     "citations": measure_citations,
     "references": lambda material, _: measure_references(material),
+    "personal": lambda material, _: measure_personal(material),
 }
 INSTRUMENTS = (*_INSTRUMENTS, _COUNTERPART)
 
 
 def evaluate(
     material: Material,
+    judge: Judge,
     *,
     folder: Path,
     instruments: Collection[str] = INSTRUMENTS,
     told: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Run instruments over the material; what the counterpart wrote is kept under `folder`.
+    """Run instruments over the material, sentences judged by `judge`; the counterpart's texts are kept in `folder`.
 
     `told` joins the report's provenance. Raises InvalidRequestError for an instrument that there is not.
     """
     if unknown := sorted(set(instruments) - set(INSTRUMENTS)):
         raise InvalidRequestError(f"No instrument {unknown[0]!r}.", remedy=f"There are: {', '.join(INSTRUMENTS)}.")
-    judge = WordJudge(lambda item: _title(material, item))
     findings = []
     for done, name in enumerate(n for n in _INSTRUMENTS if n in instruments):
         material.progress(name, done, None)
@@ -80,17 +82,12 @@ def _one(material: Material, subject: Subject, reply: Rationale, attempt: Attemp
     return Written(
         case=subject.id,
         item=subject.item,
-        title=_title(material, subject.item),
+        title=title_of(subject.item, material),
         language=subject.language,
         rating=subject.rating,
         others=subject.others,
         reply=reply,
-        titles={item: _title(material, item) for item in sorted(filter(None, items))},
+        titles={item: title_of(item, material) for item in sorted(filter(None, items))},
         counterpart=attempt.text if attempt else "",
         counterpart_evidence=attempt.evidence if attempt else (),
     )
-
-
-def _title(material: Material, item_id: str) -> str:
-    item = material.snapshot.item(item_id)
-    return item.title if item else ""
