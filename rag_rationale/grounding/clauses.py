@@ -10,9 +10,9 @@ from rag_rationale.language.tokens import Token, tokens
 from rag_rationale.language.wording import Voice, wording
 from rag_rationale.types import Claim, Language, Side, Source
 
-_MARKS = re.compile(r"(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])+")
+MARKS = re.compile(r"(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])+")
 _LABEL = re.compile(r"\d+")
-_QUOTED = re.compile(r"[“\"「『]([^”\"」』]+)[”\"」』]|《([^》]+)》|(?<![A-Za-z])‘([^’]+)’(?![A-Za-z])")
+QUOTED = re.compile(r"[“\"「『]([^”\"」』]+)[”\"」』]|《([^》]+)》|(?<![A-Za-z])‘([^’]+)’(?![A-Za-z])")
 _EDGE = re.compile(
     r"(?:^|[,;:.，；：、。—–(（]|\b(?:and|while|but|whereas|as|like|though|since|because|so)|而|但|也|且|又|和|跟|与)\s*$"
 )
@@ -58,7 +58,7 @@ def cut(claim: Claim) -> list[Clause]:
     by_label = {source.label: source for source in claim.evidence}
     segments: list[tuple[str, tuple[Source, ...]]] = []
     begin, cited = 0, tuple(claim.evidence)
-    for marks in _MARKS.finditer(claim.sentence):
+    for marks in MARKS.finditer(claim.sentence):
         cited = tuple(by_label[n] for n in labels(marks[0]) if n in by_label)
         segments.append((claim.sentence[begin : marks.start()], cited))
         begin = marks.end()
@@ -81,12 +81,12 @@ def cut(claim: Claim) -> list[Clause]:
 
 def labels(text: str) -> list[int]:
     """The numbers inside markers, in order."""
-    return [int(n) for marks in _MARKS.finditer(text) for n in _LABEL.findall(marks[0])]
+    return [int(n) for marks in MARKS.finditer(text) for n in _LABEL.findall(marks[0])]
 
 
 def plain(text: str) -> str:
     """The text without its markers."""
-    return _MARKS.sub("", text)
+    return MARKS.sub("", text)
 
 
 def _tells(text: str, end: int, language: Language) -> bool:
@@ -137,7 +137,7 @@ def _cues(text: str, language: Language, titles: Sequence[str]) -> list[tuple[in
 
 
 def _clause(text: str, sources: tuple[Source, ...], cue: tuple[int, int, Voice] | None, claim: Claim) -> Clause:
-    quotes = tuple(q for m in _QUOTED.finditer(text) if (q := (m[1] or m[2] or m[3]).strip()))
+    quotes = tuple(q for m in QUOTED.finditer(text) if (q := (m[1] or m[2] or m[3]).strip()))
     masked = _masked(text, _titles(claim), quotes=False)
     words = tokens(masked, claim.language)
     if cue is None:
@@ -158,4 +158,4 @@ def _masked(text: str, titles: Sequence[str], *, quotes: bool = True) -> str:
     """The text with titles, and with `quotes` what stands in quotation marks, blanked out, offsets kept."""
     for title in titles:
         text = re.sub(re.escape(title), lambda m: " " * len(m[0]), text, flags=re.IGNORECASE)
-    return _QUOTED.sub(lambda m: m[0][0] + " " * (len(m[0]) - 2) + m[0][-1], text) if quotes else text
+    return QUOTED.sub(lambda m: m[0][0] + " " * (len(m[0]) - 2) + m[0][-1], text) if quotes else text

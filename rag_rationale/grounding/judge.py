@@ -20,6 +20,7 @@ from rag_rationale.grounding.speaking import attitude, speaking_faults
 from rag_rationale.types import Claim, Embedder, Engine, Tier, Verdict
 
 _HARD = 0.2  # a hard fault keeps this share of the probability, so that scores still order sentences
+_STRANGE, _STRANGERS = 0.75, 3  # a clause with so few of its words held, and so many not, is about something else
 _OTHERWISE = 0.5  # borrowed words: this much better held by another label is a hard fault
 _TOLD: dict[str, tuple[float, str]] = {
     "stitched": (0.2, "its words are held only by passages or sentences apart"),
@@ -127,6 +128,8 @@ def examine(claim: Claim) -> Examined:
         faults += [f"'{own}' stands against '{there}' in {_shown(clause)}" for own, there in held.excluded]
         if held.features["contradicts"]:
             faults.append(f"a negation is added to {_shown(clause)} or lost: {clause.said}")
+        if len(held.missing) >= _STRANGERS and held.features["uncovered"] >= _STRANGE:
+            faults.append(f"{_shown(clause)} holds hardly a word of: {clause.said}")
         hints += _hints(clause, held)
         weight = held.features["uncovered"] * len(clause.content) + held.features["against"]
         if weight > least:
@@ -150,7 +153,7 @@ def _likes(clause: Clause, held: Hold, claim: Claim) -> dict[str, float]:
         return {"likes": max(-rated, 0.0), "unbacked": 0.0}
     if abs(worded) >= 0.2:
         return {"likes": 1 - math.exp(-4 * max(-worded, 0.0)), "unbacked": 0.0}
-    return {"likes": max(-rated, 0.0), "unbacked": 1.0 - max(rated, 0.0) / 2}
+    return {"likes": max(-rated, 0.0), "unbacked": max(1.0 - 2 * max(rated, 0.0), 0.0)}
 
 
 def _hints(clause: Clause, held: Hold) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag_rationale.grounding.clauses import SIDE_OF, Clause
+from rag_rationale.grounding.clauses import QUOTED, SIDE_OF, Clause
 from rag_rationale.language.tokens import mood, tokens
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Counted, Language, Source
@@ -21,6 +21,9 @@ _WORDED = frozenset(("review", "preference", "rating", "comment", "query", "requ
 _SCALE = re.compile(
     r"(?<![\d.])([1-5](?:\.\d)?|one|two|three|four|five|[一二两三四五])"
     r"(?:[- ]?stars?\b|\s*(?:out of|/)\s*(?:5|five)|颗?星|分(?!钟))"
+)
+_LESS = re.compile(
+    r"\b(?:less|not|n['’]t|hardly|un) ?(?:\w+ )?(?:happy|pleased|impressed|delighted|satisfied|convinced|taken)\b"
 )
 _LOW, _HIGH = 2.5, 3.5  # a rating below is no liking, one above no dislike
 _FEW = {"en": {"two": 2, "both": 2, "couple": 2}, "zh": {"两": 2, "俩": 2}}
@@ -44,7 +47,10 @@ def speaking_faults(clause: Clause, language: Language, counted: Counted | None 
 
 def attitude(clause: Clause, language: Language) -> float:
     """1 where the wording has somebody like the thing, -1 dislike it, 0 neither or both."""
-    known, text = wording(language), clause.text.lower()
+    known = wording(language)
+    text = QUOTED.sub(" ", clause.masked).lower()
+    if language == "en" and _LESS.search(text):
+        return -1.0
     if clause.voice == "user":
         blames = bool(known.deeds["disliked"].search(text))
         rest = known.deeds["disliked"].sub(" ", text)

@@ -43,7 +43,8 @@ class Counted(_Row):
 class Claim(_Row):
     """A sentence to be judged against its sources; `item` is the title of what is recommended.
 
-    `id`, `label` ("true" or "false") and `kind` (of falsehood or paraphrase) serve evaluation and are not judged by.
+    `id`, `label` ("true" or "false"), `kind` (of falsehood) and `wording` (how it is worded) serve evaluation and are
+    not judged by.
     """
 
     id: str = ""
@@ -54,6 +55,7 @@ class Claim(_Row):
     counted: Counted | None = None
     label: Annotated[str, StringConstraints(pattern="^(true|false)$")] | None = None
     kind: str | None = None
+    wording: str | None = None
 
     @model_validator(mode="after")
     def _labels_are_distinct(self) -> Self:

@@ -1,0 +1,183 @@
+"""Instrument 2: how well the shipped verifier tells true sentences from false ones, and how long it takes.
+
+False sentences are generated from served ones or written by hand; served sentences and the hand-written true ones
+count false alarms. The weights are fixed: nothing here is fitted.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from rag_rationale.errors import RowError
+from rag_rationale.evaluation.claims import claims_of
+from rag_rationale.evaluation.falsifying import KINDS, falsify
+from rag_rationale.evaluation.finding import Case, Finding, Measure
+from rag_rationale.evaluation.material import Material
+from rag_rationale.evaluation.statistics import auc, wilson
+from rag_rationale.grounding import Judge, read_claims
+from rag_rationale.types import LANGUAGES, Claim, Source, Tier, Verdict
+
+GENERATED, HANDWRITTEN, FALSE_ALARMS = 0.95, 0.85, 0.05
+LATENCY: dict[Tier, float] = {"lexical": 2.0, "embedding": 25.0, "likelihood": 150.0}
+"""Targets: shares detected and refused, and milliseconds a sentence up to and with each tier."""
+_TIMED = 60  # sentences timed per tier
+_SHOWN = 20  # mistakes shown
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    claim: Claim
+    verdict: Verdict
+
+    @property
+    def refused(self) -> bool:
+        return self.verdict.label == "unsupported"
+
+
+def measure_verifier(material: Material, *, wice: Path | None = None) -> Finding:
+    """Detection and false alarms by kind and language, AUC on a WiCE file where one is given, and latency by tier."""
+    judge = Judge(embedder=material.embedder, engine=material.engine)
+    served = served_claims(material)
+    generated = [
+        made for claim in served for kind in KINDS if (made := falsify(claim, kind, served, seed=material.seed))
+    ]
+    written = handwritten()
+    outcomes = {
+        "generated": [_Outcome(c, judge.judge(c)) for c in [*served, *generated]],
+        "handwritten": [_Outcome(c, judge.judge(c)) for c in written],
+    }
+    measures: list[Measure] = []
+    for origin, target in (("generated", GENERATED), ("handwritten", HANDWRITTEN)):
+        measures += _detection(origin, outcomes[origin], target)
+    if wice is not None:
+        measures.append(_auc(read_wice(wice), judge))
+    measures += _latency([*served, *written], material)
+    mistakes = [o for found in outcomes.values() for o in found if o.refused == (o.claim.label != "false")]
+    return Finding(
+        instrument="verifier",
+        measures=tuple(measures),
+        per_case={
+            "verifier.false_alarms.served": {
+                o.claim.id: float(o.refused) for o in outcomes["generated"] if o.claim.label != "false"
+            }
+        },
+        cases=tuple(_case(o) for o in mistakes[:_SHOWN]),
+        notes=(
+            "Served sentences have already passed the verifier, so their false alarms are those of the judge alone, "
+            "without the check of the draft.",
+            "The WiCE figure is a guide: Wikipedia, English, and nobody speaks.",
+        ),
+    )
+
+
+def served_claims(material: Material) -> list[Claim]:
+    """Every sentence that was served, as a claim."""
+    claims: list[Claim] = []
+    for subject, reply in zip(material.subjects, material.replies, strict=True):
+        item = material.snapshot.item(subject.item)
+        claims += claims_of(reply, material.snapshot, title=item.title if item else "", case=subject.id)
+    return claims
+
+
+def handwritten() -> list[Claim]:
+    """The sentences written by hand, both languages; none where the files are not there."""
+    folder = resources.files("rag_rationale.evaluation").joinpath("data")
+    found: list[Claim] = []
+    for language in LANGUAGES:
+        file = folder.joinpath(f"handwritten.{language}.jsonl")
+        if file.is_file():
+            found += read_claims(Path(file.name), file.read_text("utf-8"))
+    return found
+
+
+def read_wice(path: Path) -> list[Claim]:
+    """Claims of a WiCE file (Kamoi et al. 2023) with their evidence as one source; "true" where fully supported.
+
+    Raises RowError for a row without `claim`, `evidence` or `label`.
+    """
+    claims = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        row = json.loads(line)
+        if missing := {"claim", "evidence", "label"} - row.keys():
+            raise RowError(path, number, min(missing), "is missing")
+        text = " ".join(row["evidence"]).strip()[:20_000] or "-"
+        title = str(row.get("meta", {}).get("claim_title", ""))
+        claims.append(
+            Claim(
+                id=str(number),
+                language="en",
+                item=title,
+                sentence=f"{row['claim']} [1]",
+                evidence=(Source(label=1, side="item", title=title, text=text),),
+                label="true" if row["label"] == "supported" else "false",
+            )
+        )
+    return claims
+
+
+def _detection(origin: str, outcomes: Sequence[_Outcome], target: float) -> list[Measure]:
+    """Detection over all, by language and by kind, and false alarms alike."""
+    false = [o for o in outcomes if o.claim.label == "false"]
+    true = [o for o in outcomes if o.claim.label != "false"]
+    measures = [
+        _share(f"verifier.detected.{origin}", false, target),
+        _share(f"verifier.false_alarms.{origin}", true, FALSE_ALARMS, at_most=True),
+    ]
+    for language in LANGUAGES:
+        own = [o for o in false if o.claim.language == language]
+        measures.append(_share(f"verifier.detected.{origin}.{language}", own, target))
+        own = [o for o in true if o.claim.language == language]
+        measures.append(_share(f"verifier.false_alarms.{origin}.{language}", own, FALSE_ALARMS, at_most=True))
+        for kind in sorted({o.claim.kind or "unnamed" for o in false if o.claim.language == language}):
+            named = [o for o in false if (o.claim.kind or "unnamed") == kind and o.claim.language == language]
+            measures.append(_share(f"verifier.detected.{origin}.{language}.{kind}", named, None))
+    return measures
+
+
+def _share(name: str, outcomes: Sequence[_Outcome], target: float | None, *, at_most: bool = False) -> Measure:
+    share = wilson(sum(o.refused for o in outcomes), len(outcomes))
+    return Measure(name, share.value, share.n, share.interval, target=target, at_most=at_most)
+
+
+def _auc(claims: Iterable[Claim], judge: Judge) -> Measure:
+    judged = [(judge.judge(c).score, c.label == "true") for c in claims]
+    value = auc(scores=[score for score, _ in judged], labels=[true for _, true in judged])
+    return Measure("verifier.auc.wice", value, len(judged))
+
+
+def _latency(claims: Sequence[Claim], material: Material) -> list[Measure]:
+    """Milliseconds a sentence that is decided by each tier, or by one before it: median, and the 95th percentile.
+
+    What was judged before is remembered, so the sentences are changed by a word that no source holds.
+    """
+    measures = []
+    for number, (tier, limit) in enumerate(LATENCY.items()):
+        judge = Judge(embedder=material.embedder, engine=material.engine)
+        spent = []
+        for claim in claims[:_TIMED]:
+            fresh = claim.model_copy(update={"sentence": f"{claim.sentence} {number}"})
+            begin = time.perf_counter()
+            verdict = judge.judge(fresh, last=tier)
+            if verdict.tier == tier:
+                spent.append((time.perf_counter() - begin) * 1000)
+        median, slow = (float(np.quantile(spent, q)) if spent else float("nan") for q in (0.5, 0.95))
+        measures.append(Measure(f"verifier.milliseconds.{tier}", median, len(spent), target=limit, at_most=True))
+        measures.append(Measure(f"verifier.milliseconds.{tier}.p95", slow, len(spent)))
+    return measures
+
+
+def _case(outcome: _Outcome) -> Case:
+    claim, verdict = outcome.claim, outcome.verdict
+    sources = tuple((f"[{s.label}] {s.side}", s.text) for s in claim.evidence)
+    why = f"{'refused' if outcome.refused else 'let through'} by the {verdict.tier} tier at {verdict.score:.2f}"
+    told = "; ".join(verdict.reasons)
+    return Case(
+        f"{claim.label or 'true'} ({claim.kind or 'served'})", claim.sentence, f"{why}. {told}".strip(), sources
+    )
