@@ -334,6 +334,15 @@ def _rated(_: _Case, e: Row, claim: re.Match[str]) -> bool:
     return e["side"] == "history" and e["rating"] is not None and float(claim["stars"]) == e["rating"]
 
 
+def _liked(side: str) -> Holds:
+    """Praise: the row on that side is not rated as a complaint."""
+    return lambda _, e, __: e["side"] == side and (e["rating"] is None or e["rating"] > 2)
+
+
+def _disliked(_: _Case, e: Row, __: re.Match[str]) -> bool:
+    return e["side"] == "history" and (e["rating"] is None or e["rating"] < 4)
+
+
 _MANY_SAY = r"[Mm]ore than one reviewer|不止一位"
 _CLAIMS: list[tuple[str, Holds]] = [
     (_MANY_SAY, _on("review")),
@@ -343,11 +352,18 @@ _CLAIMS: list[tuple[str, Holds]] = [
     (r"(?:\b[Yy]ou|\] and) put in your basket\b|(?:[您你]也?|，也)加购过", _did("cart")),
     (r"(?:\b[Yy]ou|\] and) saved\b|(?:[您你]也?|，也)收藏过", _did("save")),
     (rf"\b[Yy]ou gave {_UP_TO} (?P<stars>\d(?:\.\d+)?) stars?", _rated),
-    (rf"[您你]给{_UP_TO}打过(?P<stars>\d(?:\.\d+)?)星", _rated),
+    (rf"[您你]给(?:了|{_UP_TO}打过)(?P<stars>\d(?:\.\d+)?)星", _rated),
     (rf"\b[Yy]ou (?:praised|wrote|complained)\b|[您你]评价“|[您你]写过|[您你]在“{_UP_TO}的评价里", _did("review")),
+    ("[您你]说过“|[您你]的评价是|在[您你]看来|[您你]称赞过", _did("review")),
+    (rf"[您你]称赞过|[您你]在“{_UP_TO}称赞了", _liked("history")),
+    (rf"[您你]评价{_UP_TO}时抱怨", _disliked),
+    (r"有人也?称赞|(?:有|一位)评价者称赞|评价者称赞了", _liked("review")),
     (r"\b[Yy]ou asked for\b|[您你]想要", _did("preference")),
-    (r"\b(?:[Oo]ne|[Aa]) reviewer\b|\b[Ss]omeone who reviewed\b|有人|有位评价者|有评价", _on("review")),
-    (r"\bthe description\b|\bThe description\b|介绍(?:里写着|写着|原文)", _on("item")),
+    (
+        r"\b(?:[Oo]ne|[Aa]) reviewer\b|\b[Ss]omeone who reviewed\b|有人|[有一]位评价者|有评价|评价里还提到",
+        _on("review"),
+    ),
+    (r"\bthe description\b|\bThe description\b|介绍(?:里写着|写着|原文|的说法)", _on("item")),
     (r"^This is\b|, and this is\b|^这是|而这是", _on("item")),
 ]
 

@@ -10,6 +10,7 @@ _WORD = re.compile(r"[A-Za-z0-9]")
 _TWICE = re.compile(r"\b([A-Za-z]+) \1\b", re.IGNORECASE)
 _HAN_TWICE = re.compile(r"([\u3400-\u9fff]{2,})\1")
 _PAIRS = (("“", "”"), ("《", "》"), ("（", "）"), ("(", ")"))
+_IS_DE = re.compile("是.{1,12}的$")  # 内胆是不锈钢的 is whole
 _DANGLING_ZH = ("的", "和", "与", "但", "但是", "而且", "因为", "虽然", "，", "、")
 
 
@@ -47,7 +48,7 @@ def _filler_faults(filler: Filler, analyser: Analyser) -> list[str]:
     if filler.shape in {"np", "clause", "liking", "identity"}:
         if cut := _cuts_a_word(filler):
             faults.append(f"{filler.slot} cuts a word at its {cut}")
-        if analyser.language == "zh" and text.endswith(_DANGLING_ZH):
+        if analyser.language == "zh" and text.endswith(_DANGLING_ZH) and not _IS_DE.search(text):
             faults.append(f"{filler.slot} ends dangling")
         if text[-1:] in ",;:-，；：、":
             faults.append(f"{filler.slot} ends in a mark")

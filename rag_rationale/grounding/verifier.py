@@ -20,7 +20,7 @@ from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Judge, 
 VERSION = "lexical-2"
 _WHOLE = 0.8  # share of its passage from which a text is as good as the passage
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_WORDED = {"clause", "liking", "quote"}  # shapes that say something; a noun phrase only names it
+_WORDED = {"clause", "liking", "identity", "quote"}  # shapes that say something; a noun phrase only names it
 _FUNCTION_WORDS = {"en": frozenset(("the", "a", "an")), "zh": frozenset[str]()}
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:['’][A-Za-z]+)*|[\u3400-\u9fff]")
 _FIRST_PERSON = {

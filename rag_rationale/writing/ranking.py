@@ -15,7 +15,7 @@ TELLING = 2.0  # nats per token that a span which tells all one can ask for is w
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
 ORDER = 0.25  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
-_WORDS = {"np", "clause", "liking", "quote"}
+_WORDS = {"np", "clause", "liking", "identity", "quote"}
 _NOT_PICKED = -5.0
 
 

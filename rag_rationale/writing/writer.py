@@ -18,7 +18,7 @@ from rag_rationale.prompting import Frame, Role, Slot, Template
 from rag_rationale.types import Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span
 
 _STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "np": 1, "quote": 1}
-_WORDED = {"np", "clause", "liking", "quote"}  # slots that hold the user's own words
+_WORDED = {"np", "clause", "liking", "identity", "quote"}  # slots that hold the user's own words
 MOST_SPANS = 2  # spans per slot that are tried, most telling first
 
 

@@ -1,0 +1,83 @@
+"""Chinese: noun phrases, clauses, likings and quotable sentences, by jieba's words and parts of speech.
+
+`words` is the door to jieba, `units` cuts, `clauses` and `nouns` read, `polarity` judges. None of them knows users,
+items or evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from rag_rationale.language.chinese.clauses import Clauses
+from rag_rationale.language.chinese.nouns import Nouns
+from rag_rationale.language.chinese.polarity import irrealis, polarity
+from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, units
+from rag_rationale.language.chinese.words import Words
+from rag_rationale.types import Language, Polarity, Span
+
+_EDGE = " \t\r\n-—、.·,，。；;"
+_LONGEST_QUOTE = 90
+
+
+class Chinese:
+    """Analyser for Chinese. Safe to share between threads."""
+
+    language: Language = "zh"
+
+    def __init__(self) -> None:
+        self._words = Words()
+        self._polarity = lru_cache(maxsize=16384)(lambda text: polarity(text, self._words))
+        self._nouns = Nouns(self._words, self._polarity)
+        self._clauses = Clauses(self._words, self._polarity, self._nouns.people)
+        self._spans = lru_cache(maxsize=8192)(lambda text: tuple(self._all_spans(text)))
+
+    def spans(self, text: str) -> list[Span]:
+        """Noun phrases, clauses, likings, identities and quotable sentences, in text order."""
+        return list(self._spans(text))
+
+    def negations(self, text: str) -> int:
+        """How many negations the text holds."""
+        return sum(self._words.negates(w.text) for w in self._words.cut(text))
+
+    def polarity(self, text: str) -> Polarity:
+        """Polarity of a clause by its own words; "neutral" where they do not tell or tell both."""
+        return self._polarity(text)
+
+    def irrealis(self, text: str) -> bool:
+        """Whether the text tells of what was not so: 希望能快一点, 以前很好, 本以为很舒服."""
+        return irrealis(text)
+
+    def _all_spans(self, text: str) -> Iterator[Span]:
+        found = list(units(text, self._words))
+        spans = [*self._quotes(text), *self._clauses.spans(found), *(s for u in found for s in self._nouns.spans(u))]
+        return iter(sorted(spans, key=lambda s: s.start))
+
+    def _quotes(self, text: str) -> Iterator[Span]:
+        """Sentences as they are, from behind their connectives."""
+        for match in SENTENCE.finditer(text):
+            start = match.start() + len(match[0]) - len(match[0].lstrip(_EDGE))
+            end = match.start() + len(match[0].rstrip(_EDGE))
+            for word in self._words.at(text, start, end):
+                if word.text not in self._words.lists["leading"] and not word.text.isspace() and word.tag != "x":
+                    start = word.start
+                    break
+            raw = text[start:end]
+            if (
+                len(HAN.findall(raw)) >= 4
+                and len(raw) <= _LONGEST_QUOTE
+                and raw[0] not in "了的着过呢吧"
+                and not ODD.search(raw)
+                and not set(raw) & set('“”"')
+            ):
+                words = self._words.cut(raw)
+                yield Span(
+                    raw,
+                    start,
+                    end,
+                    "quote",
+                    next((w.text for w in words if w.nominal), ""),
+                    polarity=self._polarity(raw),
+                    first_person=self._words.has(words, "first_person"),
+                    names=self._nouns.people(raw),
+                )

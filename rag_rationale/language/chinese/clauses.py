@@ -1,0 +1,247 @@
+"""Finds what units of Chinese text say: clauses, likings and what something is called, alone or joined.
+
+A unit with a subject of its own is a clause (剧情紧凑). One without (值得一看再看) speaks of the thing reviewed, or of
+the reviewer, as long as no unit before it has named another subject. A topic and the comment behind its comma make one
+clause (演员的表演，非常到位). Everything is the text's own words in order; a few function words are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+from rag_rationale.language.chinese.units import HAN, Unit
+from rag_rationale.language.chinese.words import Word, Words
+from rag_rationale.types import Polarity, Shape, Span
+
+Judge = Callable[[str], Polarity]
+
+_LONGEST, _LONGEST_BARE, _LONGEST_JOINED, _LONGEST_LIKING = 26, 20, 34, 22
+_JOINS = re.compile(r"[，, ]*(?:而且|并且|还|也|又|都|另外|还有|尤其|特别是|尤其是|最重要的是|加上|再加上)?[，, ]*")
+_KEPT = re.compile(r"而且|并且|还|也|又|都")
+_IS = re.compile(
+    r"(?:(?:这|这部剧|这部电影|这部片子|这片子|这剧|本剧|本片|全剧)?(?:真的|绝对|确实|的确|才|就|也|还)?"
+    r"(?:算|可以说|堪称|不愧|称得上|真)?(?:是|为)?)"
+)
+_ONE = re.compile(r"一[款个家部本条双件种篇档份支台把副座间类套场群杯趟季]")
+_FUNCTION = ("d", "u", "p", "c", "x", "y", "m", "q", "r", "zg", "f")
+
+
+class Clauses:
+    """Reads units. `judge` tells the polarity of a text, `names` whom it may name."""
+
+    def __init__(self, words: Words, judge: Judge, names: Callable[[str], tuple[str, ...]]) -> None:
+        self._words, self._judge, self._names = words, judge, names
+        self._lists = words.lists
+
+    def spans(self, units: Sequence[Unit]) -> Iterator[Span]:
+        """Clauses, joined clauses, likings and identities, in text order."""
+        for _, group in groupby(units, key=lambda u: u.sentence):
+            yield from self._sentence(list(group))
+
+    def _sentence(self, units: list[Unit]) -> Iterator[Span]:
+        subject_named = False  # by a unit before, of which a unit without subject would then speak
+        for i, unit in enumerate(units):
+            kept = self._plain(unit.words)
+            predicate = self.subject_end(kept)
+            named = predicate > 0 and self.predicates(kept[predicate:])
+            if not unit.bound:
+                yield from self._one(kept, predicate, bare=not subject_named)
+            yield from self._topic(unit, units[i + 1 : i + 2])
+            subject_named |= named and not self._is_item(kept)
+
+    def _one(self, kept: list[Word], predicate: int, *, bare: bool) -> Iterator[Span]:
+        span = self._liking(kept) or self._identity(kept) or self._clause(kept, predicate, bare=bare)
+        if span:
+            yield span
+
+    # -- clauses ----------------------------------------------------------------------------------------------------
+
+    def _clause(self, kept: list[Word], predicate: int, *, bare: bool) -> Span | None:
+        subject, said = kept[:predicate], kept[predicate:]
+        if not self.predicates(said):
+            return None
+        nouns = [w for w in subject if w.nominal]
+        if not nouns and not (bare and self._tells(kept) and not self._described(kept)):
+            return None
+        return self._span(kept, "clause", nouns[-1].text if nouns else "", _LONGEST if nouns else _LONGEST_BARE)
+
+    def _tells(self, kept: list[Word]) -> bool:
+        """Whether a predicate without subject holds more than a word of praise: two words of content or an idiom."""
+        content = [w for w in kept if not w.tag.startswith(_FUNCTION) and w.text not in self._lists["degree"]]
+        return len(content) > 1 or any(len(w.text) > 3 for w in content)
+
+    def _described(self, kept: Sequence[Word]) -> bool:
+        """Whether words without a subject only describe a noun (让人心疼的小人物): nothing shows an action."""
+        acts = any(w.tag in {"ul", "uz", "ug", "p"} or w.text[-1] in "到出给把被" for w in kept[: _last_de(kept)])
+        return kept[-1].nominal and _last_de(kept) > 0 and not acts
+
+    def subject_end(self, kept: Sequence[Word]) -> int:
+        """How many leading words make the subject; 0 for none. A verb that 的 ties to a noun belongs to that noun."""
+        i, last = 0, 0
+        while i < len(kept):
+            word = kept[i]
+            if self._words.negates(word.text):
+                break
+            if word.nominal or word.tag == "b" or word.text in {"的", "、", "和", "与", "以及", "及"}:
+                i += 1
+                last = i if word.nominal else last
+            elif word.tag.startswith(("m", "q", "r", "t", "f")) and not self._lists["question"] & {word.text}:
+                i += 1
+            elif i == 0 and word.tag == "a" and len(kept) > 1 and kept[1].nominal:
+                i += 1  # 老演员
+            elif word.tag != "p" and (after := self._modifies(kept, i)) is not None:
+                i = after
+            else:
+                break
+        return last
+
+    def _modifies(self, kept: Sequence[Word], i: int) -> int | None:
+        """Index behind the 的 by which words from `i` on modify a noun that something is said of; None otherwise."""
+        for j in range(i + 1, min(i + 6, len(kept) - 1)):
+            if kept[j].tag in {"ul", "x", "c"}:
+                return None
+            if kept[j].text == "的":
+                end = j + 1
+                while end < len(kept) and kept[end].nominal:
+                    end += 1
+                return j + 1 if end > j + 1 and self.predicates(kept[end:]) else None
+        return None
+
+    def predicates(self, words: Sequence[Word]) -> bool:
+        """Whether these words say something of what stands before them: a verb, an adjective that modifies no noun, or
+        anything behind a word of degree (太有戏了, whatever part of speech jieba sees there)."""
+        if len(words) > 1 and words[0].text in self._lists["degree"] and all(w.text != "的" for w in words):
+            return True
+        if not words or (words[-1].nominal and not any(w.tag.startswith(("v", "p")) and w.tag != "vn" for w in words)):
+            return False
+        for word, after in zip(words, [*words[1:], None], strict=True):
+            modifies = after is not None and after.text in {"的", "地"} and after is not words[-1]
+            if word.tag.startswith(("a", "z", "i", "l", "v")) and word.tag not in {"an", "vn"} and not modifies:
+                return True
+        return False
+
+    def _is_item(self, kept: Sequence[Word]) -> bool:
+        """Whether the subject is the thing reviewed itself: 这部剧, 整部电影, 全片."""
+        return kept[0].text in self._lists["this_item"] | {"这", "本", "整", "该"} or kept[0].text.startswith("整")
+
+    def _topic(self, unit: Unit, following: Sequence[Unit]) -> Iterator[Span]:
+        """A unit joined with the next one: topic and comment, or two clauses that judge alike."""
+        after = following[0] if following else None
+        if after is None or unit.bound or not (joint := _JOINS.fullmatch(after.gap)):
+            return
+        first, second = self._plain(unit.words), list(after.words)
+        split, rest = self.subject_end(first), self.subject_end(second)
+        if self._liking(first) or self._identity(first) or self._identity(second) or not self.predicates(second[rest:]):
+            return
+        nouns = [w for w in first[:split] if w.nominal]
+        kept = _KEPT.findall(joint[0])
+        if split == len(first) and nouns and not rest and first[-1].tag[0] not in "fst":  # 演员的表演，非常到位
+            shown = _shown(first) + "".join(kept[:1]) + _shown(second)
+        elif self.predicates(first[split:]) and nouns:
+            shown = f"{_shown(first)}，{''.join(kept[:1])}{_shown(second)}"
+        else:
+            return
+        one, two = self._judge(_shown(first)), self._judge(_shown(second))
+        if {one, two} == {"positive", "negative"} or len(shown) > _LONGEST_JOINED:
+            return
+        polarity = two if one == "neutral" else one
+        if polarity != self._judge(shown):
+            return
+        head = nouns[-1].text if nouns else ""
+        yield Span(shown, unit.start, after.end, "clause", head, polarity=polarity, names=self._names(shown))
+
+    # -- likings and identities -------------------------------------------------------------------------------------
+
+    def _liking(self, kept: list[Word]) -> Span | None:
+        """A unit that likes or dislikes something without saying who does: 特别喜欢小姑子的演技, 不太喜欢结局."""
+        verb = next(
+            (i for i, w in enumerate(kept[:4]) if w.text in self._lists["liking"] | self._lists["dislike"]), None
+        )
+        if verb is None:
+            return None
+        led, liked = kept[:verb], kept[verb + 1 :]
+        negated = any(self._words.negates(w.text) for w in led)
+        if (
+            any(w.text not in self._lists["degree"] and w.tag != "d" and not self._words.negates(w.text) for w in led)
+            or not liked
+            or not (liked[-1].nominal or (liked[-1].tag == "v" and len(liked[-1].text) > 1))
+            or (liked[-1].text in self._lists["generic_heads"] and len(liked) < 3)
+            or any(w.tag in {"y", "x"} or self._words.negates(w.text) for w in liked)
+        ):
+            return None
+        span = self._span(kept, "liking", liked[-1].text, _LONGEST_LIKING)
+        wanted = "negative" if negated or kept[verb].text in self._lists["dislike"] else "positive"
+        return span if span and span.polarity == wanted else None
+
+    def _identity(self, kept: list[Word]) -> Span | None:
+        """What a unit calls the thing: 一款适合长途徒步的登山包, 绝对经典的电视剧, (真是)良心剧."""
+        raw = _shown(kept)
+        if len(kept) < 2 or not kept[-1].tag.startswith("n") or any(self._words.negates(w.text) for w in kept):
+            return None
+        one = _ONE.search(raw)
+        skip = one.start() if one and (one.start() == 0 or raw[one.start() - 1] == "是") else _IS.match(raw).end()  # type: ignore[union-attr]
+        own = _from(kept, skip)
+        if any(w.text in {"是", "有"} for w in own):
+            return None
+        if not own or (len(own) < 2 and len(own[0].text) < 3) or own[0].text in {"的", "了"}:
+            return None
+        called = own[-1].text in self._lists["item_nouns"] or one is not None
+        main = [w for w in own[: _last_de(own)] if w.tag in {"ul", "x"}]
+        acts = own[0].nominal and any(w.tag in {"v", "d"} for w in own[: _last_de(own)])
+        if not called or main or acts or any(w.tag == "v" for w in own[_last_de(own) :]) or own[0].tag == "v":
+            return None
+        return self._span(own, "identity", own[-1].text, 30, shortest=3)
+
+    # -- words as they are shown ------------------------------------------------------------------------------------
+
+    def _plain(self, words: Sequence[Word]) -> list[Word]:
+        """Without 也 behind a subject (配角也很出彩), which adds to something unsaid, and without a word said twice."""
+        kept: list[Word] = []
+        also = not any(w.text in {"再", "连", "哪怕", "即使", "一点", "半点"} for w in words)
+        for i, word in enumerate(words):
+            before, after = kept[-1] if kept else None, words[i + 1] if i + 1 < len(words) else None
+            if (
+                word.text == "是"
+                and before
+                and after
+                and after.text in self._lists["degree"]
+                and words[i - 1].tag == "d"
+            ):
+                continue  # 真的是很好看
+            added = after is not None and (self._judging(after) or after.text == "是")
+            if word.text == "也" and also and added and before and before.nominal:
+                continue
+            if before and word.text == before.text and len(word.text) > 1:
+                continue
+            kept.append(word)
+        return kept
+
+    def _judging(self, word: Word) -> bool:
+        return word.text in self._lists["degree"] or word.tag.startswith("a")
+
+    def _span(self, kept: Sequence[Word], shape: Shape, head: str, longest: int, *, shortest: int = 4) -> Span | None:
+        shown = _shown(kept)
+        if len(shown) > longest or len(HAN.findall(shown)) < shortest:
+            return None
+        polarity = self._judge(shown)
+        return Span(shown, kept[0].start, kept[-1].end, shape, head, polarity=polarity, names=self._names(shown))
+
+
+def _shown(words: Sequence[Word]) -> str:
+    return "".join(w.text for w in words)
+
+
+def _from(words: list[Word], length: int) -> list[Word]:
+    """The words behind the first `length` characters, none where that cuts a word."""
+    at = 0
+    for i, word in enumerate(words):
+        if at == length:
+            return words[i:]
+        at += len(word.text)
+    return []
+
+
+def _last_de(words: Sequence[Word]) -> int:
+    return max((i for i, w in enumerate(words) if w.text == "的"), default=0)

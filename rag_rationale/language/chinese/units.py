@@ -1,0 +1,207 @@
+"""Cuts Chinese text into sentences, and sentences into units: what stands between commas, spaces and conjunctions.
+
+A unit is what could be reported alone, its connectives in front and its particles behind left out. Whether it says
+anything is for `clauses` to tell.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from rag_rationale.language.chinese.words import Word, Words
+
+ODD = re.compile(
+    r"[^\w\s，。！？；：、“”‘’《》（）()·,.!?;:%％¥￥℃/+&'\"~～…—-]|[_]|(.)\1{2,}|http|[\u3040-\u30ff\uac00-\ud7af]"
+)
+HAN = re.compile(r"[\u3400-\u9fff]")
+SENTENCE = re.compile(r"[^。！？!?；;…\n~～]+(?:[。！？!?；;…~～]+[”’」』）)]*)?")
+_PART_END = r"，,。！？!?；;…\n~～：:\s\u2600-\u27bf\U0001f000-\U0001faff"
+_PART = re.compile(rf"[^{_PART_END}]+(?:(?<![\u3400-\u9fff]) +(?=[A-Za-z\d])[^{_PART_END}]+)*")
+_ASKS = re.compile(r"[？?]")
+_OPINION = re.compile(
+    r"(?:(?:我|我们|本人)?(?:个人|自己)?(?:真的|还是|一直|始终|总|就|也|都|最|很|看完|看了|用完|用了|住完)?"
+    r"(?:都|还是)?(?:觉得|感觉|认为|感到|发现|承认|必须说|想说|只能说|敢说)(?:了|到)?(?!不出|不到))"
+)
+_PARTICLES = frozenset("啊呀吧呢嘛哦哈啦哟呐嘞咯")
+_MORE = re.compile(r"越(?!来越|剧|南|狱|野)")  # 剧情越好 waits for a second 越
+_AFTER = re.compile(r"(?:之后|以后|之前|时候|的话|来说|来讲|而言|方面|同时|以来|期间|来看|时|后|前|期)$")
+
+
+class Unit(NamedTuple):
+    """Words of one unit. `gap` is what stands between it and the unit before; `sentence` counts within the text."""
+
+    words: tuple[Word, ...]
+    gap: str
+    sentence: int
+    bound: bool
+    """Whether it hangs on a unit before it, as what follows a condition does."""
+
+    @property
+    def start(self) -> int:
+        return self.words[0].start
+
+    @property
+    def end(self) -> int:
+        return self.words[-1].end
+
+
+def units(text: str, words: Words) -> Iterator[Unit]:
+    """Units in text order; those that cannot stand in reported speech are left out."""
+    for number, sentence in enumerate(SENTENCE.finditer(text)):
+        if _ASKS.search(sentence[0]):
+            continue
+        end, bound = sentence.start(), False
+        for part in _parts(text, sentence.start(), sentence.end(), words):
+            raw = text[part[0].start : part[-1].end]
+            kept = trimmed(part, words)
+            conditional = (kept is None and part[0].text in words.lists["conditional"]) or raw.endswith("的话")
+            if kept and stands(kept, raw, words):
+                yield Unit(tuple(kept), text[end : kept[0].start], number, bound)
+                end = kept[-1].end
+            bound = conditional
+
+
+def _parts(text: str, start: int, end: int, words: Words) -> Iterator[list[Word]]:
+    """Words between marks and spaces, cut again before a conjunction in their midst (剧情不错但是结局草率)."""
+    for match in _PART.finditer(text, start, end):
+        part: list[Word] = []
+        for word in words.at(text, match.start(), match.end()):
+            turns = word.text == "就是" and part and part[-1].text in {"的", "了"}  # 做工挺好的就是有点重
+            if len(part) > 1 and (turns or word.text in words.lists["conjunctions"]):
+                yield part
+                part = []
+            part.append(word)
+        if part:
+            yield part
+
+
+def trimmed(part: list[Word], words: Words) -> list[Word] | None:
+    """The words without connectives and "I think" in front and particles behind; None where a condition opens them."""
+    part = list(part)
+    while part:
+        if part[0].text in words.lists["conditional"]:
+            return None
+        opinion = _OPINION.match("".join(w.text for w in part))
+        if part[0].text in words.lists["leading"] or part[0].text.isspace() or part[0].tag == "x":
+            led = part.pop(0)
+            if part and part[0].text == "是" and led.text in words.lists["before_is"]:
+                part.pop(0)
+        elif part[0].text in {"我", "本人"} and _likes(part[1:4], words):
+            part.pop(0)
+        elif opinion and (cut := _first_from(part, opinion.end())):
+            part = part[cut:]
+        else:
+            break
+    while part and part[-1].text != "了" and (part[-1].tag in {"y", "e", "o"} or _is_particle(part[-1])):
+        part.pop()
+    return _without_final_de(part, words)
+
+
+def _likes(ahead: list[Word], words: Words) -> bool:
+    """Whether what follows 我 is a liking, which may be told of somebody without the 我."""
+    verb = next((i for i, w in enumerate(ahead) if w.text in words.lists["liking"] | words.lists["dislike"]), None)
+    return verb is not None and all(w.tag == "d" or w.text in words.lists["degree"] for w in ahead[:verb])
+
+
+def _is_particle(word: Word) -> bool:
+    return word.text in _PARTICLES or (word.tag == "x" and not any(c.isalnum() for c in word.text))
+
+
+def _first_from(part: list[Word], length: int) -> int | None:
+    """Index of the word that begins `length` characters into the part; None where none does."""
+    at = 0
+    for i, word in enumerate(part):
+        if at == length:
+            return i
+        at += len(word.text)
+    return None
+
+
+def _without_final_de(part: list[Word], words: Words) -> list[Word]:
+    """挺好看的 without its 的, 是挺好看的 without 是 too; 是凉的 keeps both."""
+    if not part or part[-1].text != "的":
+        return part
+    is_ = next((i for i, w in enumerate(part) if w.text == "是"), None)
+    degree = next((i for i, w in enumerate(part) if w.text in words.lists["degree"]), None)
+    if is_ is not None:
+        return [*part[:is_], *part[is_ + 1 : -1]] if is_ + 1 == degree else part
+    judged = len(part) > 1 and (part[-2].tag.startswith(("a", "z", "i", "l")) or words.valence(part[-2].text))
+    lacks = len(part) > 2 and words.negates(part[-3].text) and part[-3].tag == "v"  # 没有碎的
+    return part[:-1] if degree is not None or (judged and not lacks) else part
+
+
+def stands(part: list[Word], raw: str, words: Words) -> bool:
+    """Whether the words can stand in reported speech at all: nobody speaks, nothing is asked or points elsewhere."""
+    lists, last = words.lists, part[-1]
+    dangling = last.text == "的" and all(w.text != "是" for w in part)
+    return not (
+        (len(part) < 2 and len(last.text) < 4)
+        or ODD.search(raw)
+        or not balanced(raw)
+        or set(raw) & set('“”"‘’')
+        or len(HAN.findall(raw)) * 2 < len(raw.replace(" ", ""))
+        or raw.count("、") > 4
+        or part[0].text in lists["subordinate"] | lists["hanging"]
+        or part[0].tag in {"uj", "ul", "uv", "ud", "uz", "ug", "y", "k"}
+        or (last.text in lists["trailing_bad"] and last.text != "的")
+        or dangling
+        or last.tag in {"p", "c", "u", "r", "q"}
+        or last.text[-1] in "吧吗呢哈么"
+        or _AFTER.search(raw)
+        or len(_MORE.findall(raw)) == 1
+        or set(raw) & set("我咱俺你您")
+        or words.has(part, "first_person")
+        or words.has(part, "second_person")
+        or words.has(part, "profane")
+        or _asks(part, words)
+        or _points(part, words)
+        or _reports(part, words)
+    )
+
+
+def _asks(part: list[Word], words: Words) -> bool:
+    """A word of question, but for 没什么, 不怎么, 什么都 and 几个."""
+    for i, word in enumerate(part):
+        before, after = part[i - 1].text if i else "", part[i + 1].text if i + 1 < len(part) else ""
+        if word.text in words.lists["question"] and not (before in {"没", "没有", "不"} or after in {"都", "也"}):
+            return True
+    return False
+
+
+def _points(part: list[Word], words: Words) -> bool:
+    """Whether a word points outside the unit (他, 这种); 这部剧 is the item, 片尾那几张图 points back."""
+    for i, word in enumerate(part):
+        if word.text not in words.lists["anaphora"] and word.tag != "r":
+            continue
+        before, after = part[i - 1] if i else None, part[i + 1] if i + 1 < len(part) else None
+        item = word.text in words.lists["this_item"] or (
+            word.text in {"这", "该", "本", "整"} and after is not None and _names_item(i, after, words)
+        )
+        back = before is not None and before.tag[0] in "nfs" and word.text[0] in "这那各每"
+        faint = word.text in {"那么", "这么"} and words.has(part[:i], "denials")
+        if not (item or back or faint or word.text in words.lists["harmless_pronouns"]):
+            return True
+    return False
+
+
+def _names_item(i: int, after: Word, words: Words) -> bool:
+    measures = words.lists["item_measures"]
+    return after.text in measures or after.text[0] in measures or (i == 0 and after.text == "是")
+
+
+def _reports(part: list[Word], words: Words) -> bool:
+    """Whether the unit reports what somebody thinks; 给人的感觉 is a noun, 推荐 with an object a liking."""
+    likes = part[0].text in words.lists["degree"] | {"推荐"} and part[-1].text != "推荐"
+    return any(
+        w.text in words.lists["reports"] and not (i and part[i - 1].text == "的") and not (likes and w.text == "推荐")
+        for i, w in enumerate(part)
+    )
+
+
+def balanced(text: str) -> bool:
+    """Whether quotation marks and brackets come in pairs."""
+    return (
+        all(text.count(a) == text.count(b) for a, b in ("“”", "《》", "（）", "()", "‘’")) and text.count('"') % 2 == 0
+    )
