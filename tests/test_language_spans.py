@@ -133,8 +133,8 @@ def test_wishes_and_what_used_to_be_are_not_so(known: Mapping[Language, Analyser
     [
         ("特别喜欢小姑子的演技。", "特别喜欢小姑子的演技"),
         ("喜欢这样的人物。", None),
-        ("我喜欢男主的眼神。", None),
-        ("不喜欢男主的眼神。", None),
+        ("我喜欢男主的眼神。", "喜欢男主的眼神"),
+        ("他喜欢男主的眼神。", None),
     ],
 )
 def test_a_liking_without_its_subject_is_found(

@@ -131,7 +131,7 @@ class Clauses:
         after = following[0] if following else None
         if after is None or unit.bound or not (joint := _JOINS.fullmatch(after.gap)):
             return
-        first, second = self._plain(unit.words), list(after.words)
+        first, second = self._plain(unit.words), self._plain(after.words)
         split, rest = self.subject_end(first), self.subject_end(second)
         if self._liking(first) or self._identity(first) or self._identity(second) or not self.predicates(second[rest:]):
             return

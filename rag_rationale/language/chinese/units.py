@@ -54,10 +54,9 @@ def units(text: str, words: Words) -> Iterator[Unit]:
             continue
         end, bound = sentence.start(), False
         for part in _parts(text, sentence.start(), sentence.end(), words):
-            raw = text[part[0].start : part[-1].end]
             kept = trimmed(part, words)
-            conditional = (kept is None and part[0].text in words.lists["conditional"]) or raw.endswith("的话")
-            if kept and stands(kept, raw, words):
+            conditional = kept is None or text[: part[-1].end].endswith("的话")
+            if kept and stands(kept, text[kept[0].start : kept[-1].end], words):
                 yield Unit(tuple(kept), text[end : kept[0].start], number, bound)
                 end = kept[-1].end
             bound = conditional

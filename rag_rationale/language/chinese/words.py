@@ -102,12 +102,11 @@ class Words:
 
     def _parts(self, word: str, tag: str) -> Iterator[tuple[str, str]]:
         """A guessed word (not of the dictionary) taken apart: a word of degree and the rest, a name and its verb."""
-        if len(word) < 2 or self.is_word(word):
-            yield word, tag
-        elif word[0] in _GLUED and len(word) < 4:
+        known = self.is_word(word)
+        if word[0] in _GLUED and 1 < len(word) < 4 and (not known or self.valence(word[1:])):
             yield word[0], "d"
             yield word[1:], "a"
-        elif tag.startswith("nr") and len(word) > 2 and word.endswith(_PLAYS):
+        elif not known and tag.startswith("nr") and len(word) > 2 and word.endswith(_PLAYS):
             yield word[:-1], tag
             yield word[-1], "v"
         else:

@@ -1,0 +1,170 @@
+"""Chinese spans and polarity: what may be reported and how it is shown, and what must not be. All texts are invented."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag_rationale.language.chinese import Chinese
+
+
+@pytest.fixture(scope="module")
+def zh() -> Chinese:
+    return Chinese()
+
+
+def of(zh: Chinese, text: str, *shapes: str) -> dict[str, str]:
+    return {s.text: s.polarity for s in zh.spans(text) if s.shape in shapes}
+
+
+@pytest.mark.parametrize(
+    ("text", "clause", "polarity"),
+    [
+        ("节奏紧凑，演技在线。", "节奏紧凑，演技在线", "positive"),
+        ("演员演得太好了。", "演员演得太好了", "positive"),
+        ("画面唯美 配乐动人 结局圆满", "画面唯美，配乐动人", "positive"),
+        ("灯臂的做工挺扎实的就是底座有点重。", "灯臂的做工挺扎实", "positive"),
+        ("灯臂的做工挺扎实的就是底座有点重。", "底座有点重", "negative"),
+        ("导演把小镇的冬天拍得很美。", "导演把小镇的冬天拍得很美", "positive"),
+        ("被女主的眼神圈粉了。", "被女主的眼神圈粉了", "positive"),
+        ("讲解员讲得清清楚楚，孩子们听得入迷。", "讲解员讲得清清楚楚，孩子们听得入迷", "positive"),
+        ("演员的表演，非常到位。", "演员的表演非常到位", "positive"),
+        ("剧情、配乐和摄影都很出色。", "剧情、配乐和摄影都很出色", "positive"),
+        ("特效不如前作。", "特效不如前作", "negative"),
+        ("比预告片精彩多了。", "比预告片精彩多了", "positive"),
+        ("值得一看再看。", "值得一看再看", "positive"),
+        ("书里的插图印得很清楚。", "书里的插图印得很清楚", "positive"),
+        ("背包容量大，而且很轻便。", "背包容量大，而且很轻便", "positive"),
+        ("老演员演技扎实。", "老演员演技扎实", "positive"),
+        ("好几个配角都有戏。", "好几个配角都有戏", "positive"),
+        ("几个配角也很出彩。", "几个配角很出彩", "positive"),
+        ("配角的演技也是很不错。", "配角的演技很不错", "positive"),
+        ("配乐真的很动听呀！", "配乐真的很动听", "positive"),
+        ("我觉得小镇的风景很美。", "小镇的风景很美", "positive"),
+        ("这部剧节奏很紧凑。", "这部剧节奏很紧凑", "positive"),
+        ("内胆是不锈钢的。", "内胆是不锈钢的", "neutral"),
+        ("箱子外面有点脏，里面倒是干净的。", "箱子外面有点脏", "negative"),
+    ],
+)
+def test_a_unit_is_a_clause_in_its_own_words(zh: Chinese, text: str, clause: str, polarity: str) -> None:
+    found = of(zh, text, "clause")
+    assert found.get(clause) == polarity, found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "他演得很好。",
+        "这种套路看腻了。",
+        "看完之后。",
+        "关于友情和成长。",
+        "如果喜欢安静，这里的院子很合适。",
+        "要是再轻一点就好了吗？",
+        "难道这也算喜剧？",
+        "哪里好看了。",
+        "不错！",
+        "很好看。",
+        "让人心疼的小人物。",
+        "剧情越好。",
+        "我家的灯臂断了。",
+        "范小舟演的。",
+        "好书推荐。",
+        "服务员他妈的很拽。",
+    ],
+)
+def test_what_depends_on_more_than_itself_is_no_clause(zh: Chinese, text: str) -> None:
+    assert of(zh, text, "clause", "liking", "identity") == {}
+
+
+def test_what_follows_a_named_subject_does_not_stand_alone(zh: Chinese) -> None:
+    found = of(zh, "灯罩很漂亮，拧起来特别费劲。", "clause")
+    assert "灯罩很漂亮" in found
+    assert "拧起来特别费劲" not in found
+
+
+@pytest.mark.parametrize(
+    ("text", "liking", "polarity"),
+    [
+        ("不太喜欢结尾的反转。", "不太喜欢结尾的反转", "negative"),
+        ("受不了男二的口音。", "受不了男二的口音", "negative"),
+        ("我特别喜欢这部剧的配乐。", "特别喜欢这部剧的配乐", "positive"),
+    ],
+)
+def test_likings_and_dislikes_lose_only_their_subject(zh: Chinese, text: str, liking: str, polarity: str) -> None:
+    assert of(zh, text, "liking") == {liking: polarity}
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("这是一部让人放松的动画片。", "一部让人放松的动画片"),
+        ("绝对经典的喜剧。", "经典的喜剧"),
+        ("真是良心剧。", "良心剧"),
+        ("很温情的电影，真好。", "很温情的电影"),
+        ("不是一部好电影。", None),
+        ("小镇也推出自己的动画。", None),
+    ],
+)
+def test_what_a_reviewer_calls_the_thing(zh: Chinese, text: str, identity: str | None) -> None:
+    assert list(of(zh, text, "identity")) == ([identity] if identity else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "polarity"),
+    [
+        ("没那么好看", "negative"),
+        ("不怎么好看", "negative"),
+        ("不算便宜", "negative"),
+        ("不算重", "neutral"),
+        ("有点短", "negative"),
+        ("过于冗长", "negative"),
+        ("好无聊", "negative"),
+        ("不难看", "positive"),
+        ("毫无违和感", "positive"),
+        ("没什么缺点", "positive"),
+        ("没什么新意", "negative"),
+        ("很有新意", "positive"),
+        ("没有演技", "negative"),
+        ("除了男主颜值高一无是处", "negative"),
+        ("怎么可能好看", "neutral"),
+        ("难道还不好看", "neutral"),
+        ("好看是好看", "neutral"),
+        ("五毛特效", "negative"),
+        ("老演员", "neutral"),
+        ("好几个妹子都来了", "neutral"),
+        ("没有第一部好看", "negative"),
+        ("小青喜欢小白", "neutral"),
+        ("孩子很喜欢", "positive"),
+        ("结局圆满又温暖", "positive"),
+    ],
+)
+def test_polarity_reads_degree_negation_exception_and_irony(zh: Chinese, text: str, polarity: str) -> None:
+    assert zh.polarity(text) == polarity
+
+
+def test_a_noun_is_praised_or_blamed_only_by_what_is_said_of_it(zh: Chinese) -> None:
+    found = of(zh, "画面唯美，底座有点重，导演把小镇拍得很美。", "np")
+    assert found["画面"] == "positive"
+    assert found["底座"] == "negative"
+    assert found["小镇"] == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("小李服务很周到。", {"小李"}),
+        ("客房经理王强态度很好。", {"王强"}),
+        ("小镇的老人很热情。", set()),
+        ("小说的结局很感人。", set()),
+    ],
+)
+def test_private_people_are_seen_and_common_words_are_not(zh: Chinese, text: str, names: set[str]) -> None:
+    assert {name for span in zh.spans(text) for name in span.names} == names
+
+
+def test_clauses_end_cleanly_and_are_made_of_their_own_words(zh: Chinese) -> None:
+    text = "不得不说，背带软，而且腰带也很稳呢！不过 拉链有点紧吧，箱子倒是挺结实的。"
+    spans = [s for s in zh.spans(text) if s.shape == "clause"]
+    assert {"背带软，而且腰带很稳", "拉链有点紧", "箱子倒挺结实"} <= {s.text for s in spans}
+    for span in spans:
+        rest = iter(text[span.start : span.end])
+        assert all(c in rest for c in span.text if c != "，"), span
