@@ -1,4 +1,4 @@
-"""Chinese spans and polarity: what may be reported and how it is shown, and what must not be. All texts are invented."""
+"""Chinese spans and polarity: what may be reported, and what must not be. All texts are invented."""
 
 from __future__ import annotations
 
