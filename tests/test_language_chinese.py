@@ -69,6 +69,9 @@ def test_a_unit_is_a_clause_in_its_own_words(zh: Chinese, text: str, clause: str
         "范小舟演的。",
         "好书推荐。",
         "服务员他妈的很拽。",
+        "终于有一部没配音的剧了好看。",
+        "对友情的歌颂以及真实面对离别。",
+        "天一黑，整个院子就安静了。",
     ],
 )
 def test_what_depends_on_more_than_itself_is_no_clause(zh: Chinese, text: str) -> None:
@@ -100,6 +103,7 @@ def test_likings_and_dislikes_lose_only_their_subject(zh: Chinese, text: str, li
         ("绝对经典的喜剧。", "经典的喜剧"),
         ("真是良心剧。", "良心剧"),
         ("很温情的电影，真好。", "很温情的电影"),
+        ("太经典的一部歌舞片。", "经典的一部歌舞片"),
         ("不是一部好电影。", None),
         ("小镇也推出自己的动画。", None),
     ],

@@ -47,7 +47,7 @@ class Clauses:
             predicate = self.subject_end(kept)
             named = predicate > 0 and self.predicates(kept[predicate:])
             if not unit.bound:
-                yield from self._one(kept, predicate, bare=not subject_named)
+                yield from self._one(kept, predicate, bare=not subject_named and (not predicate or not _in_chain(unit)))
             yield from self._topic(unit, units[i + 1 : i + 2])
             subject_named |= named and not self._is_item(kept)
 
@@ -60,10 +60,11 @@ class Clauses:
 
     def _clause(self, kept: list[Word], predicate: int, *, bare: bool) -> Span | None:
         subject, said = kept[:predicate], kept[predicate:]
-        if not self.predicates(said):
+        follows = not bare and said and said[0].text in {"就", "才", "便"}  # 灯一关，院子就安静了
+        if not self.predicates(said) or follows or _runs_on(kept):
             return None
         nouns = [w for w in subject if w.nominal]
-        if not nouns and not (bare and self._tells(kept) and not self._described(kept)):
+        if not nouns and not (bare and kept[0].text != "对" and self._tells(kept) and not self._described(kept)):
             return None
         return self._span(kept, "clause", nouns[-1].text if nouns else "", _LONGEST if nouns else _LONGEST_BARE)
 
@@ -185,6 +186,8 @@ class Clauses:
         own = _from(kept, skip)
         if any(w.text in {"是", "有"} for w in own):
             return None
+        if own and own[0].text == "太":  # 太经典的一部片 is no name, 经典的一部片 is
+            own = own[1:]
         if not own or (len(own) < 2 and len(own[0].text) < 3) or own[0].text in {"的", "了"}:
             return None
         called = own[-1].text in self._lists["item_nouns"] or one is not None
@@ -227,6 +230,16 @@ class Clauses:
             return None
         polarity = self._judge(shown)
         return Span(shown, kept[0].start, kept[-1].end, shape, head, polarity=polarity, names=self._names(shown))
+
+
+def _in_chain(unit: Unit) -> bool:
+    """Whether something stands before the unit in its sentence."""
+    return bool(unit.gap.strip())
+
+
+def _runs_on(kept: Sequence[Word]) -> bool:
+    """Whether a second sentence begins without a mark: 终于有一部没配音的剧了好看."""
+    return len(kept) > 2 and kept[-2].text == "了" and kept[-1].tag == "a"
 
 
 def _shown(words: Sequence[Word]) -> str:
