@@ -68,6 +68,7 @@ def test_a_unit_is_a_clause_in_its_own_words(zh: Chinese, text: str, clause: str
         "我家的灯臂断了。",
         "范小舟演的。",
         "好书推荐。",
+        "警察在天亮前的六个小时里。",
         "服务员他妈的很拽。",
         "终于有一部没配音的剧了好看。",
         "对友情的歌颂以及真实面对离别。",
@@ -117,6 +118,8 @@ def test_what_a_reviewer_calls_the_thing(zh: Chinese, text: str, identity: str |
     [
         ("没那么好看", "negative"),
         ("不怎么好看", "negative"),
+        ("片子没有预想的那么糟糕", "neutral"),
+        ("片子没有预想的那么好看", "negative"),
         ("不算便宜", "negative"),
         ("不算重", "neutral"),
         ("有点短", "negative"),

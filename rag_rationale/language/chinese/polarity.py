@@ -64,6 +64,8 @@ def _score(cut: Sequence[Word], words: Words) -> int:
             elif flips == 1 and not (faint and value < 0):
                 score -= value
             flips, faint, loses = 0, False, False
+        elif word.text in {"那么", "这么"} and flips:
+            since, faint = 0, True  # 没有预想的那么糟糕
         elif word.text in _EXCESS and after and _judged(after, words) and not _value(cut, i + 1, words):
             score -= 1  # 太长, 有点远
     return score - loses  # 特效不如第一部

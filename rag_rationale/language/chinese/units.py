@@ -26,7 +26,9 @@ _OPINION = re.compile(
 )
 _PARTICLES = frozenset("啊呀吧呢嘛哦哈啦哟呐嘞咯")
 _MORE = re.compile(r"越(?!来越|剧|南|狱|野)")  # 剧情越好 waits for a second 越
-_AFTER = re.compile(r"(?:之后|以后|之前|时候|的话|来说|来讲|而言|方面|同时|以来|期间|来看|时|后|前|期)$")
+_AFTER = re.compile(
+    r"(?:之后|以后|之前|时候|的话|来说|来讲|而言|方面|同时|以来|期间|来看|时|后|前|期|(?:小时|分钟|天|年|月|夜)[里中内])$"
+)
 
 
 class Unit(NamedTuple):
