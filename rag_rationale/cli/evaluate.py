@@ -13,15 +13,16 @@ from rag_rationale.cli.progress import ProgressLine
 from rag_rationale.config import load_settings
 from rag_rationale.connect import open_embedder, open_explainer
 from rag_rationale.errors import InvalidRequestError
+from rag_rationale.evaluation import reading
 from rag_rationale.evaluation.citations import FAULTS
 from rag_rationale.evaluation.comparing import changes_as_json, changes_as_text, compare
 from rag_rationale.evaluation.instruments import INSTRUMENTS, evaluate
 from rag_rationale.evaluation.judging import GroundedJudge
-from rag_rationale.evaluation.page import as_page
+from rag_rationale.evaluation.page import as_page, as_sheet
 from rag_rationale.evaluation.report import Report, as_table, read_report
 from rag_rationale.evaluation.running import prepare
 from rag_rationale.grounding import Judge
-from rag_rationale.types import Tier
+from rag_rationale.types import LANGUAGES, Tier
 
 
 def add_commands(commands: Any) -> None:
@@ -52,6 +53,19 @@ def add_commands(commands: Any) -> None:
     both.add_argument("--json", action="store_true")
     both.add_argument("--anyway", action="store_true", help="also where indexes or cases differ")
     both.set_defaults(run=_compare)
+    drawn = actions.add_parser("sample", help="draw sentences for people to read, a tenth of them made false")
+    drawn.add_argument("run_folder", type=Path, metavar="FOLDER", help="of `eval run`")
+    drawn.add_argument("--n", type=_positive, default=300, metavar="N", help="sentences (300)")
+    drawn.add_argument("--seed", type=int, default=0, metavar="N")
+    drawn.add_argument("--language", choices=LANGUAGES, help="of one language only")
+    drawn.add_argument("--out", type=Path, required=True, metavar="SHEET", help="a .html to read and label, or a .jsonl")
+    drawn.add_argument("--key", type=Path, required=True, metavar="FILE", help="what is planted: keep it from readers")
+    drawn.set_defaults(run=_sample)
+    scored = actions.add_parser("score", help="rates, sensitivity and agreement out of one or two readers' labels")
+    scored.add_argument("labels", type=Path, nargs="+", metavar="LABELS")
+    scored.add_argument("key", type=Path, metavar="KEY")
+    scored.add_argument("--json", action="store_true")
+    scored.set_defaults(run=_score)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -110,6 +124,26 @@ def _compare(options: argparse.Namespace) -> int:
         print(json.dumps(changes_as_json(changes), ensure_ascii=False))
     else:
         print(changes_as_text(changes, before, after))
+    return 0
+
+
+def _sample(options: argparse.Namespace) -> int:
+    claims = reading.served_claims(options.run_folder, language=options.language)
+    if not claims:
+        raise InvalidRequestError(f"{options.run_folder} holds no such sentence.", remedy="Give a folder of `eval run`.")
+    sheet, key = reading.draw_sample(claims, n=options.n, seed=options.seed)
+    written = as_sheet(sheet) if options.out.suffix == ".html" else reading.as_jsonl(sheet)
+    options.out.write_text(written, "utf-8")
+    options.key.write_text(json.dumps(key, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    planted = sum(told["planted"] is not None for told in key["sentences"].values())
+    print(f"{options.out}: {len(sheet)} sentences, {planted} of them planted; key in {options.key}")
+    return 0
+
+
+def _score(options: argparse.Namespace) -> int:
+    labels = [reading.read_labels(path) for path in options.labels]
+    report = Report({}, (reading.score(labels, reading.read_key(options.key)),))
+    print(json.dumps(report.as_json(), ensure_ascii=False) if options.json else as_table(report))
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -10,14 +10,14 @@ from markupsafe import Markup, escape
 
 from rag_rationale.evaluation.plots import bar_svg, curve_svg
 from rag_rationale.evaluation.report import Report, Written, figure, gathered, rows, target, told
-from rag_rationale.types import CitedEvidence
+from rag_rationale.types import CitedEvidence, Claim
 
 _SIDES = {"item": "the item's own text", "review": "a review of it", "history": "this user's history"}
 
 
 def as_page(report: Report) -> str:
     """The whole report, its cases to read included."""
-    return _template().render(
+    return _template("report.html").render(
         report=report,
         targets=[m for m in report.measures if m.target is not None],
         blocks=[(f, rows(f.measures)) for f in gathered(report) if f.measures or f.cases],
@@ -25,7 +25,12 @@ def as_page(report: Report) -> str:
     )
 
 
-def _template() -> Template:
+def as_sheet(sheet: Sequence[Claim]) -> str:
+    """Sentences to be labelled in a browser, which saves the labels as a file."""
+    return _template("sheet.html").render(sheet=sheet)
+
+
+def _template(name: str) -> Template:
     environment = Environment(undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"figure": figure, "told": told, "target": target}
     environment.globals |= {
@@ -36,7 +41,7 @@ def _template() -> Template:
         "case_values": case_values,
         "sides": _SIDES,
     }
-    return environment.from_string(resources.files(__package__).joinpath("data", "report.html").read_text("utf-8"))
+    return environment.from_string(resources.files(__package__).joinpath("data", name).read_text("utf-8"))
 
 
 def marked(evidence: CitedEvidence, written: Written) -> Markup:
