@@ -20,6 +20,7 @@ from rag_rationale.evaluation.page import as_page
 from rag_rationale.evaluation.plots import bar_svg, curve_svg
 from rag_rationale.evaluation.report import Report, as_table, figure, read_report, rows
 
+CHOSEN = ("citations", "references", "counterpart")
 FIT = Measure("fit.pairs", 0.62, 80, (0.55, 0.69), target=0.6)
 MEASURES = (
     FIT,
@@ -102,7 +103,13 @@ class Addresses(HTMLParser):
 
 def test_the_page_asks_for_nothing_and_holds_every_case(tmp_path: Path) -> None:
     material = shop_material(tmp_path)
-    made = evaluate(material, WordJudge(), folder=tmp_path, told={"command": "</script><img src=//evil.example/x>"})
+    made = evaluate(
+        material,
+        WordJudge(),
+        folder=tmp_path,
+        instruments=CHOSEN,
+        told={"command": "</script><img src=//evil.example/x>"},
+    )
     page = as_page(Report(made.provenance, (*made.findings, *report().findings), made.written))
     reader = Addresses()
     reader.feed(page)

@@ -36,6 +36,7 @@ def add_commands(commands: Any) -> None:
     made.add_argument("--no-counterpart", action="store_true", help="leave the naive baseline out")
     made.add_argument("--template", default="default", metavar="T")
     made.add_argument("--judge", metavar="EMBEDDER", help="judges closeness, instead of the default for the language")
+    made.add_argument("--wice", type=Path, metavar="FILE", help="labelled claims of WiCE, for the verifier")
     made.add_argument(
         "--tier",
         choices=["lexical", "embedding", "likelihood"],
@@ -58,7 +59,9 @@ def add_commands(commands: Any) -> None:
     drawn.add_argument("--n", type=_positive, default=300, metavar="N", help="sentences (300)")
     drawn.add_argument("--seed", type=int, default=0, metavar="N")
     drawn.add_argument("--language", choices=LANGUAGES, help="of one language only")
-    drawn.add_argument("--out", type=Path, required=True, metavar="SHEET", help="a .html to read and label, or a .jsonl")
+    drawn.add_argument(
+        "--out", type=Path, required=True, metavar="SHEET", help="a .html to read and label, or a .jsonl"
+    )
     drawn.add_argument("--key", type=Path, required=True, metavar="FILE", help="what is planted: keep it from readers")
     drawn.set_defaults(run=_sample)
     scored = actions.add_parser("score", help="rates, sensitivity and agreement out of one or two readers' labels")
@@ -96,7 +99,14 @@ def _run(options: argparse.Namespace) -> int:
         command = shlex.join(["rag-rationale", *sys.argv[1:]])
         tier: Tier = options.tier
         judge = GroundedJudge(Judge(embedder=explainer.embedder, engine=explainer.engine), material.snapshot, last=tier)
-        report = evaluate(material, judge, folder=folder / "remembered", instruments=names, told={"command": command})
+        report = evaluate(
+            material,
+            judge,
+            folder=folder / "remembered",
+            wice=options.wice,
+            instruments=names,
+            told={"command": command},
+        )
     finally:
         progress.finish()
         explainer.close()
@@ -130,7 +140,9 @@ def _compare(options: argparse.Namespace) -> int:
 def _sample(options: argparse.Namespace) -> int:
     claims = reading.served_claims(options.run_folder, language=options.language)
     if not claims:
-        raise InvalidRequestError(f"{options.run_folder} holds no such sentence.", remedy="Give a folder of `eval run`.")
+        raise InvalidRequestError(
+            f"{options.run_folder} holds no such sentence.", remedy="Give a folder of `eval run`."
+        )
     sheet, key = reading.draw_sample(claims, n=options.n, seed=options.seed)
     written = as_sheet(sheet) if options.out.suffix == ".html" else reading.as_jsonl(sheet)
     options.out.write_text(written, "utf-8")

@@ -18,15 +18,16 @@ from rag_rationale.evaluation.personal import measure_personal
 from rag_rationale.evaluation.references import measure_references
 from rag_rationale.evaluation.report import Report, Written
 from rag_rationale.evaluation.running import code_version
+from rag_rationale.evaluation.verifying import measure_verifier
 from rag_rationale.types import Rationale
 
-_COUNTERPART = "counterpart"
+_COUNTERPART, _VERIFIER = "counterpart", "verifier"
 _INSTRUMENTS: dict[str, Callable[[Material, Judge], Finding]] = {
     "citations": measure_citations,
     "references": lambda material, _: measure_references(material),
     "personal": lambda material, _: measure_personal(material),
 }
-INSTRUMENTS = (*_INSTRUMENTS, _COUNTERPART)
+INSTRUMENTS = (*_INSTRUMENTS, _VERIFIER, _COUNTERPART)
 
 
 def evaluate(
@@ -34,12 +35,13 @@ def evaluate(
     judge: Judge,
     *,
     folder: Path,
+    wice: Path | None = None,
     instruments: Collection[str] = INSTRUMENTS,
     told: Mapping[str, Any] | None = None,
 ) -> Report:
     """Run instruments over the material, sentences judged by `judge`; the counterpart's texts are kept in `folder`.
 
-    `told` joins the report's provenance. Raises InvalidRequestError for an instrument that there is not.
+    `wice` is a WiCE file for the verifier, `told` joins the report's provenance. Raises InvalidRequestError for an instrument that there is not.
     """
     if unknown := sorted(set(instruments) - set(INSTRUMENTS)):
         raise InvalidRequestError(f"No instrument {unknown[0]!r}.", remedy=f"There are: {', '.join(INSTRUMENTS)}.")
@@ -47,6 +49,8 @@ def evaluate(
     for done, name in enumerate(n for n in _INSTRUMENTS if n in instruments):
         material.progress(name, done, None)
         findings.append(_INSTRUMENTS[name](material, judge))
+    if _VERIFIER in instruments:
+        findings.append(measure_verifier(material, wice=wice))
     attempts: tuple[Attempt, ...] = ()
     if _COUNTERPART in instruments:
         attempts = write_attempts(material, Memory(folder / f"{_COUNTERPART}.jsonl"))

@@ -135,7 +135,9 @@ def score(readers: Sequence[Mapping[str, Label]], key: Mapping[str, Any]) -> Fin
     sentences: Mapping[str, Mapping[str, Any]] = key["sentences"]
     unknown = {name for labels in readers for name in labels} - sentences.keys()
     if unknown:
-        raise InvalidRequestError(f"The key knows no sentence {min(unknown)!r}.", remedy="Give labels and key of one sample.")
+        raise InvalidRequestError(
+            f"The key knows no sentence {min(unknown)!r}.", remedy="Give labels and key of one sample."
+        )
     measures = [
         *_rates("supported", readers, sentences, target=SUPPORTED),
         *_rates("grammatical", readers, sentences, target=GRAMMATICAL),
@@ -187,9 +189,7 @@ def _measure(
     return Measure(name, made.value, made.n, made.interval, target=target, bound=bound)
 
 
-def _disputed(
-    readers: Sequence[Mapping[str, Label]], sentences: Mapping[str, Mapping[str, Any]]
-) -> Iterable[Case]:
+def _disputed(readers: Sequence[Mapping[str, Label]], sentences: Mapping[str, Mapping[str, Any]]) -> Iterable[Case]:
     """Served sentences that a reader refuses, and planted ones that a reader lets pass."""
     for name, told in sentences.items():
         wrong = "yes" if told["planted"] else "no"
