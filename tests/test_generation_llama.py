@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -218,6 +219,76 @@ def test_threads_that_ask_at_once_get_what_each_gets_alone(engine: LlamaEngine) 
         assert [t.result() for t in texts] == [text, text]
     for one, other in zip(alone, together, strict=True):
         assert [s.logprob for s in one] == pytest.approx([s.logprob for s in other], abs=1e-4)
+
+
+def slots(count: int) -> list[ScoreRequest | GenerateRequest]:
+    """Requests of every kind in both languages, behind two templates or none."""
+    dice = random.Random(8)
+    requests: list[ScoreRequest | GenerateRequest] = []
+    for turn in range(count):
+        pairs = dice.choice((ENGLISH, CHINESE))
+        template = dice.choice(("", "\n".join(p + c for p, c in pairs) + "\n"))
+        prefix = template + dice.choice(pairs)[0]
+        words = tuple(c for _, c in dice.sample(pairs, 4))
+        if turn % 3 == 0:
+            requests.append(ScoreRequest(prefix, words, shared=len(template)))
+        elif turn % 3 == 1:
+            requests.append(GenerateRequest(prefix, choices=words, shared=len(template)))
+        else:
+            length, temperature = dice.randrange(1, 16), dice.choice([0.0, 0.9])
+            requests.append(GenerateRequest(prefix, length, ("\n",), temperature, turn, len(template)))
+    return requests
+
+
+def answer(engine: LlamaEngine, request: ScoreRequest | GenerateRequest) -> object:
+    return engine.score(request) if isinstance(request, ScoreRequest) else list(engine.generate(request))
+
+
+@pytest.mark.slow
+def test_over_200_slots_every_answer_is_bit_equal_to_that_of_the_engine_alone(gemma: Path) -> None:
+    requests = slots(200)
+    calm = LlamaEngine(gemma, threads=2, context=2048)
+    alone = [answer(calm, request) for request in requests]
+    calm.close()
+    busy = LlamaEngine(gemma, threads=2, context=1024)  # so small that it is cleared several times
+    try:
+        with ThreadPoolExecutor(16) as threads:
+            order = random.Random(3).sample(range(200), 200)
+            together = dict(zip(order, threads.map(lambda i: answer(busy, requests[i]), order), strict=True))
+        assert [i for i, one in enumerate(alone) if together[i] != one] == []
+    finally:
+        busy.close()
+
+
+@pytest.mark.slow
+def test_ten_thousand_slots_leave_memory_flat() -> None:
+    engine = LlamaEngine(path_of("smollm2-135m-instruct"), threads=2, context=1024)
+    dice = random.Random(5)
+
+    def slot(turn: int) -> None:
+        word = "".join(dice.choice("abcdefgh") for _ in range(3))
+        if turn % 50 == 0:
+            events = engine.generate(GenerateRequest(f"{word} is", max_tokens=40))
+            next(events)
+            del events  # a client that went away
+        elif turn % 2:
+            assert engine.score(ScoreRequest(word, (" a", " b")))[1].tokens == 1
+        else:
+            assert list(engine.generate(GenerateRequest(word, max_tokens=1)))[-1].finish == "length"
+
+    try:
+        with ThreadPoolExecutor(24) as threads:
+            list(threads.map(slot, range(2000)))
+            before = resident_megabytes()
+            list(threads.map(slot, range(8000)))
+        assert resident_megabytes() - before < 10
+    finally:
+        engine.close()
+
+
+def resident_megabytes() -> float:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 @pytest.mark.slow
