@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     )
     threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of the writer")
     context: int = Field(default=4096, ge=512, description="tokens of the writer's context, all sequences together")
+    isolated: bool = Field(default=False, description="run the writer in a process of its own, restarted if it dies")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8017, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     min_trust: float = Field(default=0.5, ge=0, le=1, description="reviews below this are no evidence on the item side")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,17 @@ if TYPE_CHECKING:
 __all__ = ["ScriptedEngine", "open_engine"]
 
 
-def open_engine(llm: Path | str, *, name: str | None = None, threads: int = 1, context: int = 4096) -> Engine:
-    """The engine for a GGUF file, or the scripted one for "scripted".
+def open_engine(
+    llm: Path | str, *, name: str | None = None, threads: int = 1, context: int = 4096, isolated: bool = False
+) -> Engine:
+    """The engine for a GGUF file, or the scripted one for "scripted"; with `isolated` in a process of its own.
 
     Raises ModelMissingError where there is no such file, BackendError where it cannot be loaded.
     """
+    if isolated:
+        from rag_rationale.generation.isolated import IsolatedEngine
+
+        return IsolatedEngine(partial(open_engine, llm, name=name, threads=threads, context=context))
     if str(llm) == "scripted":
         return ScriptedEngine(name=name or "scripted", context_tokens=context)
     from rag_rationale.generation.llama import LlamaEngine

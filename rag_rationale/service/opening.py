@@ -59,7 +59,9 @@ def open_writer(settings: Settings) -> Engine:
         raise _elsewhere("llm", settings.llm)
     source: Path | str = model.path if model.path else "scripted"
     name = model.known.name if model.known else None
-    return open_engine(source, name=name, threads=settings.threads, context=settings.context)
+    return open_engine(
+        source, name=name, threads=settings.threads, context=settings.context, isolated=settings.isolated
+    )
 
 
 def open_analysers(settings: Settings) -> Mapping[Language, Analyser]:

@@ -1,0 +1,80 @@
+"""The process behind an `IsolatedEngine`: opens an engine and answers requests from a pipe, its one argument.
+
+The first message tells how to open the engine; what it is, or why it cannot be, goes back. Then come (number, request),
+or (number, None) to cancel, and None at the end; (number, kind, value) goes back, of a kind in `Kind`.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from typing import Any, Literal
+
+from rag_rationale.types import Engine, GenerateRequest, ScoreRequest
+
+Kind = Literal["started", "event", "done", "error"]
+AT_ONCE = 48
+"""Requests an engine is given at the same time; others are not in it and outlive its end."""
+
+
+class _Worker:
+    def __init__(self, pipe: Connection[Any, Any], engine: Engine) -> None:
+        self._pipe, self._engine = pipe, engine
+        self._sending = threading.Lock()
+        self._cancelled: set[int] = set()
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            try:
+                while (message := self._pipe.recv()) is not None:
+                    number, request = message
+                    if request is None:
+                        self._cancelled.add(number)
+                    else:
+                        threads.submit(self._answer, number, request)
+            except EOFError:  # the parent died
+                threads.shutdown(cancel_futures=True)
+
+    def _answer(self, number: int, request: ScoreRequest | GenerateRequest) -> None:
+        try:
+            if number not in self._cancelled:
+                self._send(number, "started", None)
+                self._send(number, "done", self._ask(number, request))
+        except Exception as error:  # the caller's process raises it
+            self._send(number, "error", error)
+        self._cancelled.discard(number)
+
+    def _ask(self, number: int, request: ScoreRequest | GenerateRequest) -> object:
+        if isinstance(request, ScoreRequest):
+            return self._engine.score(request)
+        for event in self._engine.generate(request):
+            if number in self._cancelled:
+                break
+            self._send(number, "event", event)
+        return None
+
+    def _send(self, number: int, kind: Kind, value: object) -> None:
+        try:
+            with self._sending:
+                self._pipe.send((number, kind, value))
+        except OSError:  # nobody listens any more
+            self._cancelled.add(number)
+
+
+def main() -> None:
+    """Serve until the other end of the pipe is closed."""
+    pipe: Connection[Any, Any] = Connection(int(sys.argv[1]))
+    try:
+        engine = pipe.recv()()
+    except Exception as error:
+        pipe.send(error)
+        return
+    pipe.send((engine.name, engine.capabilities, engine.context_tokens))
+    _Worker(pipe, engine).run()
+    engine.close()
+
+
+if __name__ == "__main__":
+    main()
