@@ -41,7 +41,8 @@ def evaluate(
 ) -> Report:
     """Run instruments over the material, sentences judged by `judge`; the counterpart's texts are kept in `folder`.
 
-    `wice` is a WiCE file for the verifier, `told` joins the report's provenance. Raises InvalidRequestError for an instrument that there is not.
+    `wice` is a WiCE file for the verifier, `told` joins the report's provenance. Raises InvalidRequestError for an
+    instrument that there is not.
     """
     if unknown := sorted(set(instruments) - set(INSTRUMENTS)):
         raise InvalidRequestError(f"No instrument {unknown[0]!r}.", remedy=f"There are: {', '.join(INSTRUMENTS)}.")
