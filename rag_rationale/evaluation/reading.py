@@ -13,7 +13,6 @@ from random import Random
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
-from sklearn.metrics import cohen_kappa_score
 
 from rag_rationale.errors import InvalidRequestError, RowError
 from rag_rationale.evaluation.falsifying import KINDS, falsify
@@ -178,9 +177,12 @@ def _agreement(what: str, one: Mapping[str, Label], other: Mapping[str, Label]) 
     pairs = [(getattr(one[name], what), getattr(other[name], what)) for name in sorted(one.keys() & other.keys())]
     said = [pair for pair in pairs if None not in pair]
     name = f"reading.kappa.{what}"
-    if len({answer for pair in said for answer in pair}) < 2:  # both say the same of everything: kappa is not defined
+    agreed = sum(a == b for a, b in said) / max(len(said), 1)
+    yes = [sum(pair[reader] == "yes" for pair in said) / max(len(said), 1) for reader in (0, 1)]
+    chance = yes[0] * yes[1] + (1 - yes[0]) * (1 - yes[1])
+    if not said or chance == 1:  # both say the same of everything: kappa is not defined
         return Measure(name, float("nan"), len(said))
-    return Measure(name, float(cohen_kappa_score(*map(list, zip(*said, strict=True)))), len(said))
+    return Measure(name, (agreed - chance) / (1 - chance), len(said))
 
 
 def _measure(
