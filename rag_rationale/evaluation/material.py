@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from rag_rationale.types import Embedder, Engine, Language, Progress, Rationale, Snapshot
+from rag_rationale.types import Analyser, Embedder, Engine, Language, Progress, Rationale, Snapshot
 
 Explain = Callable[["Subject", frozenset[str]], Rationale]
 """The rationale for a subject, with more source ids excluded; deterministic, and remembered on disk."""
@@ -54,4 +54,5 @@ class Material:
     embedder: Embedder
     seed: int
     min_trust: float = 0.5
+    analysers: Mapping[Language, Analyser] = field(default_factory=dict)
     progress: Progress = quiet

@@ -62,6 +62,7 @@ def prepare(
         embedder=RememberingEmbedder(judge, Memory(folder / f"vectors-{fingerprint(judge.name)[:12]}.jsonl")),
         seed=seed,
         min_trust=min_trust,
+        analysers=explainer.analysers,
         progress=progress,
     )
 

@@ -57,7 +57,7 @@ class Explainer:
         self.settings, self.embedder, self.engine = settings, embedder, engine
         self.templates = TemplateStore(settings.prompts)
         self.snapshots = Snapshots(settings.indexes, embedder)
-        self._analysers = analysers
+        self.analysers = analysers
 
     def explain(
         self, request: RationaleRequest, *, exclude: Collection[str] = (), as_of: int | None = None
@@ -85,7 +85,7 @@ class Explainer:
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = self.snapshots.rarity(request.index)
         judge = PraiseJudge(snapshot, self.embedder)
-        work = Composition(request, pool, template, self._analysers, self.engine, snapshot, rarity, judge, clock)
+        work = Composition(request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, clock)
         reason = work.obstacle(language)
         if reason is None:
             for sentence in work.sentences():

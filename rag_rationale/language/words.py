@@ -1,0 +1,30 @@
+"""A text's words, in either language: for counting and comparing, not for grammar."""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import cache
+from typing import Any
+
+_TOKEN = re.compile(r"[\u3400-\u9fff]+|\d+(?:[.,:]\d+)*|[^\W\d_\u3400-\u9fff]+(?:['’][^\W\d_]+)*")
+
+
+def words(text: str) -> list[str]:
+    """Words and numbers in lower case, in order; Latin ones without a plural s, Han ones as jieba cuts them."""
+    found: list[str] = []
+    for token in _TOKEN.findall(text.lower()):
+        if "\u3400" <= token[0] <= "\u9fff":
+            found += _jieba().cut(token)
+        else:
+            plural = len(token) > 3 and token.endswith("s") and not token.endswith("ss")
+            found.append(token[:-1] if plural else token)
+    return found
+
+
+@cache
+def _jieba() -> Any:
+    import jieba
+
+    jieba.setLogLevel(logging.WARNING)
+    return jieba.dt
