@@ -27,4 +27,4 @@ def _jieba() -> Any:
     import jieba
 
     jieba.setLogLevel(logging.WARNING)
-    return jieba.dt
+    return jieba.Tokenizer()  # not the shared one, which the analyser teaches words
