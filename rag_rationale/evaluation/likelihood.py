@@ -41,7 +41,7 @@ def measure_likelihood(material: Material, *, n: int = 60) -> Finding:
     """Measures over at most `n` grounded replies, texts without their labels, by `material.engine`; nothing where it
     has no log-probabilities.
 
-    `likelihood.gain`: (log P(r | user, item) - log P(r | item)) per token, r the rationale; `.another_user` puts another
+    `likelihood.gain`: (log P(r | user, item) - log P(r | item)) per token, r a rationale; `.another_user` puts another
     subject's history in place of hers. `likelihood.fluency`: mean log-probability per token with no context at all;
     `.hidden_reviews` is that of what users wrote themselves, cut to the same length.
     """
