@@ -11,13 +11,17 @@ from rag_rationale.errors import InvalidRequestError
 from rag_rationale.evaluation.citations import measure_citations, title_of
 from rag_rationale.evaluation.counterpart import Attempt, measure_counterpart, write_attempts
 from rag_rationale.evaluation.finding import Finding
+from rag_rationale.evaluation.honesty import measure_honesty
 from rag_rationale.evaluation.judging import Judge
+from rag_rationale.evaluation.likelihood import measure_likelihood
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.memory import Memory
 from rag_rationale.evaluation.personal import measure_personal
 from rag_rationale.evaluation.references import measure_references
+from rag_rationale.evaluation.removal import measure_removal
 from rag_rationale.evaluation.report import Report, Written
 from rag_rationale.evaluation.running import code_version
+from rag_rationale.evaluation.variety import measure_variety
 from rag_rationale.evaluation.verifying import measure_verifier
 from rag_rationale.types import Rationale
 
@@ -26,6 +30,10 @@ _INSTRUMENTS: dict[str, Callable[[Material, Judge], Finding]] = {
     "citations": measure_citations,
     "references": lambda material, _: measure_references(material),
     "personal": lambda material, _: measure_personal(material),
+    "honesty": lambda material, _: measure_honesty(material),
+    "variety": lambda material, _: measure_variety(material),
+    "removal": lambda material, _: measure_removal(material),
+    "likelihood": lambda material, _: measure_likelihood(material),
 }
 INSTRUMENTS = (*_INSTRUMENTS, _VERIFIER, _COUNTERPART)
 
