@@ -34,8 +34,9 @@ class Settings(BaseSettings):
     llm: str = Field(
         default="gemma-3-270m",
         description="writer: a registry name, a path to a GGUF file, `provider:model` of LangChain, "
-        "or `scripted` (no model: rehearsals and tests)",
+        "`http://host/v1#model` of an OpenAI-compatible server, or `scripted` (no model: rehearsals and tests)",
     )
+    llm_key: str | None = Field(default=None, repr=False, description="bearer token for the writer at a URL")
     embedder: str = Field(
         default="multilingual-e5-small",
         description="embedder: a registry name, a sentence-transformers folder or hub name, or `provider:model`",

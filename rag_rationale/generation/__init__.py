@@ -15,16 +15,27 @@ __all__ = ["ScriptedEngine", "open_engine"]
 
 
 def open_engine(
-    llm: Path | str, *, name: str | None = None, threads: int = 1, context: int = 4096, isolated: bool = False
+    llm: Path | str,
+    *,
+    name: str | None = None,
+    threads: int = 1,
+    context: int = 4096,
+    isolated: bool = False,
+    key: str | None = None,
 ) -> Engine:
-    """The engine for a GGUF file, or the scripted one for "scripted"; with `isolated` in a process of its own.
+    """The engine for a GGUF file, for the URL of an OpenAI-compatible server (with `key`, if it asks for one), or the
+    scripted one for "scripted"; with `isolated` in a process of its own.
 
     Raises ModelMissingError where there is no such file, BackendError where it cannot be loaded.
     """
     if isolated:
         from rag_rationale.generation.isolated import IsolatedEngine
 
-        return IsolatedEngine(partial(open_engine, llm, name=name, threads=threads, context=context))
+        return IsolatedEngine(partial(open_engine, llm, name=name, threads=threads, context=context, key=key))
+    if str(llm).startswith(("http://", "https://")):
+        from rag_rationale.generation.remote import RemoteEngine
+
+        return RemoteEngine(str(llm), key=key, context=context)
     if str(llm) == "scripted":
         return ScriptedEngine(name=name or "scripted", context_tokens=context)
     from rag_rationale.generation.llama import LlamaEngine

@@ -12,9 +12,10 @@ from rag_rationale.errors import ModelMissingError, SettingsError
 from rag_rationale.models.preparing import is_prepared, missing
 from rag_rationale.models.registry import KnownModel, Role, load_registry
 
-Kind = Literal["prepared", "path", "hub", "provider", "scripted"]
+Kind = Literal["prepared", "path", "hub", "provider", "url", "scripted"]
 
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]*:[^/\\]\S*")
+_URL = re.compile(r"https?://\S+$")
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SHAPES = {
     "writer": "a GGUF file",
@@ -27,7 +28,7 @@ _MARKS = {"embedder": ("modules.json", "config.json"), "syntax": ("config.cfg",)
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
     """What a spec stands for. `path` is what to open ("prepared" and "path"), `known` the registry's entry
-    ("prepared"). For "hub" and "provider" the spec itself is the name to hand on; "scripted" writes without a model.
+    ("prepared"). For "hub", "provider" and "url" the spec itself is what to hand on; "scripted" writes without a model.
     """
 
     spec: str
@@ -39,7 +40,7 @@ class ResolvedModel:
 
 def resolve(spec: str, role: Role, *, folder: Path, registry: Mapping[str, KnownModel] | None = None) -> ResolvedModel:
     """What `spec` stands for: a name of the registry (prepared in `folder`), a path, for an embedder a hub name
-    `owner/name`, or `provider:model` and the writer `scripted`, which are returned as they are.
+    `owner/name`, or `provider:model` and a writer's URL or `scripted`, which are returned as they are.
 
     A file or folder that is there wins over a hub or provider name. Raises ModelMissingError with the command to run
     where a known model is not prepared, or where a path leads nowhere or to something else; SettingsError for a name
@@ -50,6 +51,8 @@ def resolve(spec: str, role: Role, *, folder: Path, registry: Mapping[str, Known
         return _prepared(models[spec], role, folder)
     if role == "writer" and spec == "scripted":
         return ResolvedModel(spec, role, "scripted")
+    if role == "writer" and _URL.match(spec):
+        return ResolvedModel(spec, role, "url")
     path = Path(spec).expanduser()
     if path.exists() or _looks_like_a_path(spec):
         return ResolvedModel(spec, role, "path", path=_opened(path, role))

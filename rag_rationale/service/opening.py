@@ -57,10 +57,15 @@ def open_writer(settings: Settings) -> Engine:
     model = resolve(settings.llm, "writer", folder=settings.models)
     if model.kind == "provider":
         raise _elsewhere("llm", settings.llm)
-    source: Path | str = model.path if model.path else "scripted"
+    source: Path | str = model.path or model.spec  # a file, a URL or "scripted"
     name = model.known.name if model.known else None
     return open_engine(
-        source, name=name, threads=settings.threads, context=settings.context, isolated=settings.isolated
+        source,
+        name=name,
+        threads=settings.threads,
+        context=settings.context,
+        isolated=settings.isolated,
+        key=settings.llm_key,
     )
 
 
