@@ -13,11 +13,11 @@ import numpy as np
 import planted
 import pytest
 
-from rag_rationale.building import BuildReport, build
+from rag_rationale.building import BuildReport, build, pipeline
 from rag_rationale.config import load_settings
 from rag_rationale.corpus import ColumnMap
 from rag_rationale.embedding import HashedEmbedder
-from rag_rationale.errors import DataError, LockedError, RowError, SnapshotError
+from rag_rationale.errors import BackendError, DataError, LockedError, RowError, SnapshotError
 from rag_rationale.index import current_version, list_versions, locked, open_snapshot, promote, verify
 from rag_rationale.types import Passage, TextRole, Vectors
 
@@ -258,6 +258,35 @@ def test_a_damaged_current_version_does_not_stop_the_build_that_replaces_it(run:
 def test_a_second_build_of_the_same_name_is_refused(run: Build, tmp_path: Path) -> None:
     with locked(tmp_path / "indexes" / "shop"), pytest.raises(LockedError):
         run()
+
+
+def test_a_build_that_died_while_embedding_is_gone_on_with(
+    run: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Dying(Counting):
+        def embed(self, texts: Sequence[str], *, role: TextRole, progress: object = None) -> Vectors:
+            if len(self.passages) >= 32:
+                raise BackendError("The embedder went away.")
+            return super().embed(texts, role=role, progress=progress)
+
+    monkeypatch.setattr(pipeline, "_CHUNK", 16)
+    root = tmp_path / "indexes" / "shop"
+    dying = Dying()
+    for _ in range(2):  # the second dies too, with nothing new done, and must keep what the first had
+        with pytest.raises(BackendError):
+            run(embedder=dying)
+        assert current_version(root) is None
+    rest = Counting()
+    report = run(embedder=rest)
+    assert (len(dying.passages), report.reused, report.embedded) == (32, 32, 28)
+    assert not set(rest.passages) & set(dying.passages)
+    assert _left(root) == [".lock", "CURRENT", "versions"]
+    snapshot = open_snapshot(tmp_path / "indexes", "shop")
+    passages = [p for n in range(10) for p in snapshot.item_passages(f"i{n}")]
+    np.testing.assert_array_equal(
+        snapshot.vectors(passages), HashedEmbedder().embed([p.text for p in passages], role="passage")
+    )
+    snapshot.close()
 
 
 def test_progress_is_told_of_every_stage(run: Build) -> None:

@@ -51,7 +51,7 @@ def fill(segment: SegmentWriter, files: Files, report: BuildReport, *, strict: b
     A passage's trust is its review's or its author's, whichever is lower. DataError where no item is usable.
     """
     columns = files.columns
-    trust = _add_users(segment, files, report, strict=strict)
+    _add_users(segment, files, report, strict=strict)
     rows = _report_on(report, "items", files.items)
     for n, item in enumerate(read_items(files.items, report=rows, strict=strict, columns=columns), 1):
         item, masked = masked_item(item)
@@ -69,7 +69,7 @@ def fill(segment: SegmentWriter, files: Files, report: BuildReport, *, strict: b
     rows = _report_on(report, "reviews", files.reviews)
     reviews = read_reviews(files.reviews, report=rows, known_items=known, strict=strict, columns=columns)
     for n, review in enumerate(reviews, 1):
-        _add_review(segment, report, review, trust=min(review.trust, trust.get(review.user_id or "", 1.0)))
+        _add_review(segment, report, review, trust=min(review.trust, segment.trust(review.user_id or "")))
         progress("read reviews", n, None)
 
     if files.events is not None:
@@ -85,16 +85,11 @@ def _report_on(report: BuildReport, kind: str, path: Path) -> FileReport:
     return report.files[kind]
 
 
-def _add_users(segment: SegmentWriter, files: Files, report: BuildReport, *, strict: bool) -> dict[str, float]:
-    """Returns the trust of those who have less than all."""
-    trust: dict[str, float] = {}
+def _add_users(segment: SegmentWriter, files: Files, report: BuildReport, *, strict: bool) -> None:
     if files.users is not None:
         rows = _report_on(report, "users", files.users)
         for user in read_users(files.users, report=rows, strict=strict, columns=files.columns):
             segment.add_user(user)
-            if user.trust < 1:
-                trust[user.user_id] = user.trust
-    return trust
 
 
 def _add_review(segment: SegmentWriter, report: BuildReport, review: Review, *, trust: float) -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from rag_rationale.building.checkpoint import SCRATCH, Checkpoint, clear, is_worth_keeping
 from rag_rationale.building.filling import Files, fill
 from rag_rationale.building.guards import check_size, check_smoke
 from rag_rationale.building.report import BuildReport
@@ -17,7 +18,6 @@ from rag_rationale.corpus import ColumnMap
 from rag_rationale.index import SegmentWriter, index_root, locked, open_snapshot, set_current, write_version
 from rag_rationale.types import Embedder, Progress
 
-_SCRATCH = ".building-"
 _CHUNK = 512
 
 
@@ -37,10 +37,11 @@ def build(
 ) -> BuildReport:
     """Build a new version of index `name` in `folder` from catalogue files and make it current.
 
-    Files are streamed: memory holds a chunk of texts, the ids seen and FAISS's copy of the vectors. Vectors the current
-    version has under the same embedder are taken over. Until the last step nothing that a reader sees has changed,
-    whenever the process dies. With `promote` the version becomes current, unless it holds over 20 % fewer items or
-    reviews than the current one or does not find its own items: then it stays on disk and SnapshotError says why.
+    Files are streamed: memory holds a chunk of texts, and a few dozen bytes a passage. Vectors that the current version
+    or a build that died has under the same embedder are taken over. Until the last step nothing that a reader sees has
+    changed, whenever the process dies. With `promote` the version becomes current, unless it holds over 20 % fewer
+    items or reviews than the current one or does not find its own items: then it stays on disk and SnapshotError says
+    why.
     LockedError where another build of this name runs; RowError at the first row not used with `strict`; DataError where
     a file cannot be read or holds no item.
     """
@@ -53,8 +54,12 @@ def build(
             with _timed(report, "read"):
                 fill(segment, files, report, strict=strict, progress=progress or _quiet)
                 segment.finish_rows()
-            with _timed(report, "embed"), KnownVectors(folder, name, embedder) as known:
-                _embed(segment, embedder, known, report, progress or _quiet)
+            with _timed(report, "embed"):
+                checkpoint = Checkpoint(scratch, passages=segment.passages, embedder=embedder)
+                with KnownVectors(folder, name, embedder) as known:
+                    _reuse(segment, checkpoint, known, report)
+                clear(root, keep=scratch)
+                _embed(segment, checkpoint, embedder, report, progress or _quiet)
         finally:
             segment.close()
         with _timed(report, "index"):
@@ -72,18 +77,26 @@ def build(
     return report
 
 
-def _embed(
-    segment: SegmentWriter, embedder: Embedder, known: KnownVectors, report: BuildReport, progress: Progress
-) -> None:
-    total = report.languages.total()
+def _reuse(segment: SegmentWriter, checkpoint: Checkpoint, known: KnownVectors, report: BuildReport) -> None:
     for batch in segment.clean_texts(chunk=_CHUNK):
         found, vectors = known.find([name for _, name, _ in batch])
         if vectors is not None:
-            segment.set_vectors([batch[at][0] for at in found], vectors)
-        fresh = [batch[at] for at in sorted({*range(len(batch))}.difference(found))]
-        vectors = embedder.embed([text for _, _, text in fresh], role="passage")
-        segment.set_vectors([row for row, _, _ in fresh], vectors)
-        report.reused += len(found)
+            rows = [batch[at][0] for at in found]
+            segment.set_vectors(rows, vectors)
+            checkpoint.mark(rows)
+            report.reused += len(found)
+
+
+def _embed(
+    segment: SegmentWriter, checkpoint: Checkpoint, embedder: Embedder, report: BuildReport, progress: Progress
+) -> None:
+    total = report.languages.total()
+    for batch in segment.clean_texts(chunk=_CHUNK):
+        fresh = [batch[at] for at in checkpoint.missing([row for row, _, _ in batch])]
+        if fresh:
+            rows = [row for row, _, _ in fresh]
+            segment.set_vectors(rows, embedder.embed([text for _, _, text in fresh], role="passage"))
+            checkpoint.mark(rows)
         report.embedded += len(fresh)
         progress("embed", report.reused + report.embedded, total)
 
@@ -102,14 +115,16 @@ def _promote(folder: Path, name: str, report: BuildReport, embedder: Embedder) -
 
 @contextmanager
 def _scratch(root: Path) -> Iterator[Path]:
-    """A folder beside the versions that is gone afterwards; what killed builds left goes first."""
-    for left in root.glob(f"{_SCRATCH}*"):
-        shutil.rmtree(left)
-    scratch = Path(mkdtemp(prefix=_SCRATCH, dir=root))
+    """A folder beside the versions, gone when the build is done; one that dies while it embeds leaves it behind."""
+    clear(root, worthless_only=True)
+    scratch = Path(mkdtemp(prefix=SCRATCH, dir=root))
     try:
         yield scratch
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    except BaseException:
+        if not is_worth_keeping(scratch):
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    clear(root)
 
 
 @contextmanager

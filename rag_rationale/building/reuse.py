@@ -1,4 +1,4 @@
-"""Vectors of the current version that a rebuild need not compute again.
+"""Vectors of the current version, and of builds that died, that a rebuild need not compute again.
 
 A passage id hashes the passage's text, so under the same embedder the same id has the same vector.
 """
@@ -12,24 +12,38 @@ from typing import Self
 
 import numpy as np
 
+from rag_rationale.building.checkpoint import leftovers
 from rag_rationale.errors import RagRationaleError
-from rag_rationale.index import SnapshotReader, check_embedder, check_files, open_snapshot
+from rag_rationale.index import SnapshotReader, check_embedder, check_files, index_root, open_snapshot
 from rag_rationale.types import Embedder, Vectors
 
 
 class KnownVectors:
-    """Looks vectors up in the current version; knows none where that is missing, damaged or of another embedder."""
+    """Looks vectors up in the current version and what dead builds left, where sound and of the same embedder."""
 
     def __init__(self, folder: Path, name: str, embedder: Embedder) -> None:
         self._snapshot = _sound_snapshot(folder, name, embedder)
+        self._leftovers = leftovers(index_root(folder, name), embedder)
 
     def find(self, ids: Sequence[str]) -> tuple[list[int], Vectors | None]:
-        """The positions in `ids` whose vectors are known, and those vectors in that order."""
+        """Positions in `ids` whose vectors are known, each once, and those vectors in that order."""
+        found, blocks = self._in_snapshot(ids)
+        for leftover in self._leftovers:
+            open_ = sorted({*range(len(ids))}.difference(found))
+            more, vectors = leftover.find([ids[at] for at in open_])
+            if vectors is not None:
+                found += [open_[at] for at in more]
+                blocks.append(vectors)
+        return found, np.concatenate(blocks) if blocks else None
+
+    def _in_snapshot(self, ids: Sequence[str]) -> tuple[list[int], list[Vectors]]:
         if self._snapshot is None:
-            return [], None
+            return [], []
         rows = self._snapshot.rows.rows_of(ids)
         known = [at for at, name in enumerate(ids) if name in rows]
-        return known, self._snapshot.rows.vectors(np.array([rows[ids[at]] for at in known], np.int64))
+        vectors = self._snapshot.rows.vectors(np.array([rows[ids[at]] for at in known], np.int64))
+        self._snapshot.rows.release()
+        return known, [vectors] if known else []
 
     def __enter__(self) -> Self:
         return self
@@ -39,6 +53,8 @@ class KnownVectors:
     ) -> None:
         if self._snapshot is not None:
             self._snapshot.close()
+        for leftover in self._leftovers:
+            leftover.close()
 
 
 def _sound_snapshot(folder: Path, name: str, embedder: Embedder) -> SnapshotReader | None:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from rag_rationale.corpus.columns import ColumnMap, Kind, apply_columns
 from rag_rationale.corpus.fields import BadRow, Row, parse_event, parse_item, parse_review, parse_user, shown
 from rag_rationale.corpus.rows import files_of, is_loose, raw_rows
+from rag_rationale.corpus.seen import Seen
 from rag_rationale.errors import RowError
 from rag_rationale.types import Event, Item, Review, User
 
@@ -99,7 +100,7 @@ def read_items(
 ) -> Iterator[Item]:
     """Items of a file or a folder of files, in file order. The first of two rows with one id wins.
 
-    Holds the ids it has seen, not the rows. DataError where a file cannot be read to its end.
+    Memory does not grow with the file. DataError where a file cannot be read to its end.
     """
     return _records(path, "items", parse_item, identity="item_id", report=report, strict=strict, columns=columns)
 
@@ -152,7 +153,7 @@ def _records(
     columns: ColumnMap | None,
     known_items: Container[str] | None = None,
 ) -> Iterator[Record]:
-    seen: set[str] = set()
+    seen = Seen()
     for file in files_of(path):
         mapped = columns or (_NO_MAP if is_loose(file) else None)
         for line, raw in raw_rows(file, repaired=report.add_repaired):
@@ -161,10 +162,8 @@ def _records(
                 record = parse(_cut(_mapped(raw, kind, mapped, report), report))
                 if known_items is not None and not isinstance(record, User) and record.item_id not in known_items:
                     raise _Orphaned("item_id", f"{shown(record.item_id)} is not among the items")
-                if identity is not None:
-                    if (name := getattr(record, identity)) in seen:
-                        raise _Repeated(identity, f"{shown(name)} stands in an earlier row, which is kept")
-                    seen.add(name)
+                if identity is not None and not seen.add(name := getattr(record, identity)):
+                    raise _Repeated(identity, f"{shown(name)} stands in an earlier row, which is kept")
             except BadRow as bad:
                 error = report.note(bad, file, line)
                 if strict:
@@ -173,6 +172,7 @@ def _records(
             report.good += 1
             report.anonymous += isinstance(record, Review) and record.user_id is None
             yield record
+    seen.close()
 
 
 def _mapped(raw: Row | BadRow, kind: Kind, columns: ColumnMap | None, report: FileReport) -> Row:

@@ -9,7 +9,7 @@ from rag_rationale.index.layout import (
     read_manifest,
     set_current,
 )
-from rag_rationale.index.segments import SegmentWriter, segment_id
+from rag_rationale.index.segments import Segment, SegmentWriter, segment_id
 from rag_rationale.index.snapshot import SnapshotReader, check_embedder, open_snapshot
 from rag_rationale.index.statistics import centre_vectors
 from rag_rationale.index.tombstones import Tombstone
@@ -26,6 +26,7 @@ from rag_rationale.index.versions import (
 from rag_rationale.index.writing import write_version
 
 __all__ = [
+    "Segment",
     "SegmentWriter",
     "SnapshotReader",
     "Tombstone",

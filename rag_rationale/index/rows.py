@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_rationale.errors import SnapshotError
-from rag_rationale.index.segments import Segment
+from rag_rationale.index.segments import Segment, let_go
 from rag_rationale.index.tombstones import Tombstone
 from rag_rationale.types import Event, Item, Passage, SourceKind, Vectors
 
@@ -98,6 +98,11 @@ class Rows:
             here = homes == number
             found[here] = self.segments[number].vectors[rows[here] - self.offsets[number]]
         return found
+
+    def release(self) -> None:
+        """Give the vectors' pages back; they are read again when asked for."""
+        for segment in self.segments:
+            let_go(segment.vectors)
 
     def names(self, rows: Iterable[int], *, over: Literal["passages", "items"]) -> dict[int, str]:
         """Passage ids or item ids by global row."""

@@ -5,6 +5,7 @@ Ids are positions in what is searched; what they mean is the caller's. Every id 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from rag_rationale.types import Vectors
 KIND = "Flat"
 _FLAT_MARK = b"IxFI"
 _HEADER_BYTES = 128
+_COUNT_AT = 8
 _REMEDY = "Roll back with `rag-rationale index rollback`, or rebuild."
 Hits = list[list[tuple[int, float]]]
 
@@ -36,12 +38,22 @@ def search_rows(queries: Vectors, rows: Vectors, *, k: int) -> Hits:
 
 
 def write_flat(path: Path, blocks: Iterable[Vectors], *, dimension: int) -> int:
-    """Write an exact index over vectors that come in blocks; returns how many there were."""
-    index = faiss.IndexFlatIP(dimension)
-    for block in blocks:
-        index.add(np.ascontiguousarray(block, np.float32))
-    faiss.write_index(index, str(path))
-    return int(index.ntotal)
+    """Write an exact index over vectors that come in blocks, holding one at a time; returns how many there were.
+
+    A flat index file is a header, which tells the number of rows at byte 8 and of floats in its last 8 bytes, and then
+    the rows. FAISS would hold them all to write them.
+    """
+    faiss.write_index(faiss.IndexFlatIP(dimension), str(path))
+    count = 0
+    with path.open("r+b") as file:
+        header = file.seek(0, os.SEEK_END)
+        for block in blocks:
+            file.write(np.ascontiguousarray(block, "<f4").tobytes())
+            count += len(block)
+        for place, number in ((_COUNT_AT, count), (header - 8, count * dimension)):
+            file.seek(place)
+            file.write(number.to_bytes(8, "little"))
+    return count
 
 
 class FlatFile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -58,7 +59,7 @@ class SegmentWriter:
         self._db = sqlite3.connect(folder / "segment.sqlite", isolation_level=None)
         self._db.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN; {_SCHEMA}")
         self._next = {"items": 0, "passages": 0, "events": 0}
-        self._vectors: NDArray[np.float32] | None = None
+        self._vectors: np.memmap[Any, np.dtype[np.float32]] | None = None
 
     @property
     def passages(self) -> int:
@@ -93,6 +94,10 @@ class SegmentWriter:
     def add_user(self, user: User) -> None:
         self._db.execute("INSERT INTO users VALUES (?, ?)", (user.user_id, user.trust))
 
+    def trust(self, user_id: str) -> float:
+        found = self._db.execute("SELECT trust FROM users WHERE user_id = ?", (user_id,)).fetchone()
+        return float(found[0]) if found else 1.0
+
     def has_item(self, item_id: str) -> bool:
         return self._db.execute("SELECT 1 FROM items WHERE item_id = ?", (item_id,)).fetchone() is not None
 
@@ -116,10 +121,10 @@ class SegmentWriter:
         if vectors.shape != (len(rows), self._dimension):
             raise ValueError(f"vectors have shape {vectors.shape}, expected {(len(rows), self._dimension)}")
         self._vectors[np.asarray(rows, np.int64)] = vectors
+        self._vectors.flush()
+        let_go(self._vectors)
 
     def close(self) -> None:
-        if isinstance(self._vectors, np.memmap):
-            self._vectors.flush()
         self._vectors = None
         self._db.close()
 
@@ -218,6 +223,13 @@ class Segment:
             ) from error
         finally:
             self._idle.put(connection)
+
+
+def let_go(mapped: NDArray[np.float32]) -> None:
+    """Take a mapped file's pages, which the system keeps anyway, out of this process's own memory."""
+    pages = getattr(mapped, "_mmap", None)
+    if pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from array import array
 from calendar import timegm
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,11 +94,11 @@ def _next_stamp(root: Path) -> str:
 
 @dataclass(slots=True)
 class _Contents:
-    """What a version holds, and of each clean passage its global row, language and item, in row order."""
+    """What a version holds, and of each clean passage its global row, language and a hash of its item, in row order."""
 
-    rows: list[int] = field(default_factory=list)
-    languages_of: list[int] = field(default_factory=list)
-    items_of: list[int] = field(default_factory=list)
+    rows: array[int] = field(default_factory=lambda: array("q"))
+    languages_of: array[int] = field(default_factory=lambda: array("b"))
+    items_of: array[int] = field(default_factory=lambda: array("q"))
     counts: dict[str, int] = field(default_factory=dict)
     newest: int | None = None
     rated: Rated = field(default_factory=Rated)
@@ -121,8 +122,14 @@ def _write_searchable(
         positions = np.array(contents.rows, np.int64)
         np.save(folder / "passages.rows.npy", positions)
         write_flat(folder / "passages.faiss", _blocks(rows, positions), dimension=dimension)
+
+        def gather(at: NDArray[np.int64]) -> Vectors:
+            found = rows.vectors(positions[at])
+            rows.release()
+            return found
+
         statistics = measure(
-            lambda at: rows.vectors(positions[at]),
+            gather,
             np.array(contents.languages_of, np.int8),
             np.array(contents.items_of, np.int64),
             dimension=dimension,
@@ -155,19 +162,19 @@ def _superseded(segments: Sequence[Segment]) -> Iterator[Tombstone]:
 
 
 def _survey(rows: Rows) -> _Contents:
-    """One pass over passages and events that are not gone."""
+    """One pass over passages and events that are not gone. Passages of one review stand together."""
     found = _Contents()
-    numbers: dict[str, int] = {}
-    reviews: set[str] = set()
-    users: set[str | None] = set()
-    passages = quarantined = events = 0
+    users = array("q")
+    last: str | None = None
+    passages = quarantined = events = reviews = 0
     for row, kind, source_id, item_id, user_id, lang, timestamp, rating, trust, reason in rows.living_passages(
         "kind, source_id, item_id, user_id, lang, timestamp, rating, trust, quarantined"
     ):
         passages += 1
-        if kind == "review":
-            reviews.add(source_id)
-        users.add(user_id)
+        if kind == "review" and source_id != last:
+            reviews, last = reviews + 1, source_id
+            if user_id is not None:
+                users.append(hash(user_id))
         found.newest = _later(found.newest, timestamp)
         if reason is not None:
             quarantined += 1
@@ -176,15 +183,15 @@ def _survey(rows: Rows) -> _Contents:
             found.rated.add(len(found.rows), lang, source_id, rating)
         found.rows.append(row)
         found.languages_of.append(LANGUAGES.index(lang))
-        found.items_of.append(numbers.setdefault(item_id, len(numbers)))
+        found.items_of.append(hash(item_id))
     for user_id, timestamp in rows.living_events("user_id, timestamp"):
         events += 1
-        users.add(user_id)
+        users.append(hash(user_id))
         found.newest = _later(found.newest, timestamp)
     found.counts = {
         "items": 0,
-        "reviews": len(reviews),
-        "users": len(users - {None}),
+        "reviews": reviews,
+        "users": len(np.unique(np.frombuffer(users, np.int64))),
         "events": events,
         "passages": passages,
         "quarantined": quarantined,
@@ -199,6 +206,7 @@ def _later(one: int | None, two: int | None) -> int | None:
 def _blocks(rows: Rows, positions: NDArray[np.int64]) -> Iterator[Vectors]:
     for at in range(0, len(positions), _BLOCK):
         yield rows.vectors(positions[at : at + _BLOCK])
+        rows.release()
 
 
 def _write_items(folder: Path, rows: Rows) -> int:
