@@ -14,6 +14,7 @@ from typing import Any
 
 from rag_rationale.language.detect import HAN
 from rag_rationale.language.lexicon import lexicon, valences
+from rag_rationale.language.segmenting import own_tagger, own_tokenizer
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Language
 
@@ -160,19 +161,18 @@ def _parts(word: str) -> tuple[str, ...]:
 
 @cache
 def _dictionary() -> Any:
-    import logging
-
-    import jieba
-
-    jieba.setLogLevel(logging.WARNING)
-    jieba.initialize()
-    lists = lexicon("zh")
+    own, lists = own_tokenizer(), lexicon("zh")
     for word in sorted(lists["positive"] | lists["negative"] | lists["nouns"] | set(wording("zh").moods)):
-        if len(word) > 1 and word not in jieba.dt.FREQ and word[0] not in "不没无":
-            jieba.add_word(word, tag="n" if word in lists["nouns"] else "a")
+        if len(word) > 1 and word not in own.FREQ and word[0] not in "不没无":
+            own.add_word(word)
     for word in ("要不", "不太"):  # 想要不太甜的 is no 要不
-        jieba.del_word(word)
-    return jieba.dt
+        own.del_word(word)
+    return own
+
+
+@cache
+def _tagger() -> Any:
+    return own_tagger(own_tokenizer())
 
 
 def _cut(run: str) -> list[str]:
@@ -189,9 +189,7 @@ def _cut(run: str) -> list[str]:
 
 def proper(word: str) -> bool:
     """Whether jieba's dictionary knows a Chinese word as a person's or place's name."""
-    import jieba.posseg
-
-    return len(word) > 1 and jieba.posseg.dt.word_tag_tab.get(word, "") in {"nr", "ns", "nt", "nrt", "nrfg"}
+    return len(word) > 1 and _tagger().word_tag_tab.get(word, "") in {"nr", "ns", "nt", "nrt", "nrfg"}
 
 
 def _number(word: str, known: dict[str, float], language: Language) -> float | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from functools import cache
 from typing import Any
+
+from rag_rationale.language.segmenting import own_tokenizer
 
 _TOKEN = re.compile(r"[\u3400-\u9fff]+|\d+(?:[.,:]\d+)*|[^\W\d_\u3400-\u9fff]+(?:['’][^\W\d_]+)*")
 
@@ -24,7 +25,4 @@ def words(text: str) -> list[str]:
 
 @cache
 def _jieba() -> Any:
-    import jieba
-
-    jieba.setLogLevel(logging.WARNING)
-    return jieba.Tokenizer()  # not the shared one, which the analyser teaches words
+    return own_tokenizer()

@@ -1,6 +1,6 @@
 """Chinese: noun phrases, clauses, likings and quotable sentences, by jieba's words and parts of speech.
 
-`words` is the door to jieba, `units` cuts, `clauses` and `nouns` read, `polarity` judges. None of them knows users,
+`words` asks jieba, `units` cuts, `clauses` and `nouns` read, `polarity` judges. None of them knows users,
 items or evidence.
 """
 

@@ -1,4 +1,4 @@
-"""Chinese words with their parts of speech: jieba's, mended where it errs on reviews. The one door to jieba.
+"""Chinese words with their parts of speech: jieba's, mended where it errs on reviews.
 
 It knows single words and the lists of data/zh.yaml, no clauses.
 """
