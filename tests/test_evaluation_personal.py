@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import planted
 import pytest
 from replies import make_reply
+from towns import Explain, material_of
 
 from rag_rationale.building import build
 from rag_rationale.embedding import HashedEmbedder
@@ -15,8 +16,6 @@ from rag_rationale.evaluation.closeness import Closeness
 from rag_rationale.evaluation.finding import Finding
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.personal import measure_personal
-from rag_rationale.evaluation.subjects import draw_subjects
-from rag_rationale.generation import ScriptedEngine
 from rag_rationale.index import SnapshotReader, open_snapshot
 from rag_rationale.types import Rationale
 
@@ -33,7 +32,6 @@ OTHERS = (
     "Parking costs nothing after seven on weekday evenings.",
     "Cars find parking behind houses along High Street.",
 )
-Explain = Callable[[Subject, frozenset[str]], Rationale]
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +65,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SnapshotReade
 
 
 def measured(snapshot: SnapshotReader, explain: Explain) -> tuple[Material, Finding]:
-    subjects = draw_subjects(snapshot, n=99, seed=0, min_trust=0.5)
-    material = Material(
-        index=snapshot.manifest.label,
-        snapshot=snapshot,
-        subjects=subjects,
-        replies=tuple(explain(s, frozenset({s.review})) for s in subjects),
-        explain=explain,
-        engine=ScriptedEngine(),
-        embedder=HashedEmbedder(1024),
-        seed=0,
-    )
+    material = material_of(snapshot, explain)
     return material, measure_personal(material, pairs=99)
 
 

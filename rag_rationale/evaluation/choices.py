@@ -13,7 +13,7 @@ import numpy as np
 
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.retrieval import Pool, gather
-from rag_rationale.types import Evidence, Rationale, RationaleRequest, Vectors
+from rag_rationale.types import Evidence, Rationale, RationaleRequest, Sentence, Vectors
 
 RATIONALE = "rationale"
 NEAREST = "nearest to the history"
@@ -30,12 +30,17 @@ class Choice:
     sources: frozenset[str]
 
 
-def item_side(reply: Rationale) -> Choice:
-    """What a rationale quotes of the item's description and of others' reviews, in its order; the user's own words,
-    which would give her style away, are left out.
+def item_side(reply: Rationale, sentences: Sequence[Sentence] | None = None) -> Choice:
+    """What a rationale, or some sentences of it, quotes of the item's description and of others' reviews, in its order;
+    the user's own words, which would give her style away, are left out.
     """
     evidence = {e.label: e for e in reply.evidence if e.side != "history"}
-    cited = [c for sentence in reply.sentences for c in sentence.citations if c.label in evidence]
+    cited = [
+        c
+        for sentence in (reply.sentences if sentences is None else sentences)
+        for c in sentence.citations
+        if c.label in evidence
+    ]
     texts = dict.fromkeys(c.cited_text for c in cited)
     return Choice("\n".join(texts), frozenset(evidence[c.label].source_id for c in cited))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rag_rationale.evaluation.finding import Case, Finding, Measure, Standing
+from rag_rationale.evaluation.judging import without_markers
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.statistics import Estimate, bootstrap_mean, group_difference, rank_correlation
 from rag_rationale.types import CitedEvidence, Rationale, Sentence
@@ -21,7 +22,6 @@ HEAVY, HARSH = 4, 3.5  # other items reviewed, from there; mean rating, below
 DIVIDED, BAD = 0.2, 0.5  # share of low ratings (and of high ones, where divided), from there
 _RATED = 5  # ratings an item needs for its reviews to be called anything
 _SHOWN = 5
-_MARKER = re.compile(r"\s*\[\d+\]")
 _DISLIKED = re.compile(
     r"complain|dislike|did(?:n['’]t| not) (?:like|enjoy)|unhappy|disappoint|let you down|critici"
     r"|不满|抱怨|吐槽|不喜欢|失望|批评|差评",
@@ -54,7 +54,7 @@ class _Told:
     @property
     def length(self) -> int:
         """Characters, labels left out."""
-        return len(_MARKER.sub("", self.reply.rationale))
+        return len(without_markers(self.reply.rationale))
 
 
 def measure_honesty(material: Material) -> Finding:

@@ -6,16 +6,15 @@ makes her likelier too, so another user's history, and what the user wrote herse
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag_rationale.evaluation.finding import Case, Finding, Measure, Standing
+from rag_rationale.evaluation.judging import without_markers
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.statistics import bootstrap_mean
 from rag_rationale.types import Language, Rationale, Score, ScoreRequest
 
-_MARKER = re.compile(r"\s*\[\d+\]")
 _ITEM, _USER = 1200, 900  # characters of each that the model reads, so that all fits a small context
 _SHOWN = 5
 _LEADS: dict[Language, tuple[str, str, str]] = {
@@ -84,7 +83,7 @@ def _score_all(material: Material, n: int) -> list[_Scored]:
     histories = [_history(material, s) for s, _ in asked]
     done = []
     for at, (subject, reply) in enumerate(asked):
-        text = _MARKER.sub("", reply.rationale)
+        text = without_markers(reply.rationale)
         another = next((h for h in (*histories[at + 1 :], *histories[:at]) if h != histories[at]), "")
         item = _item(material, subject, reply)
         lead = _LEADS[reply.language]

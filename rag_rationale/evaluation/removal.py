@@ -6,13 +6,14 @@ DeYoung et al. 2020, for citations).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from rag_rationale.evaluation.choices import item_side
 from rag_rationale.evaluation.finding import Case, Finding, Measure
+from rag_rationale.evaluation.judging import without_markers
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.statistics import bootstrap_mean
 from rag_rationale.language.words import words
@@ -21,7 +22,6 @@ from rag_rationale.types import Rationale, Sentence
 FAITHFUL = 0.95  # the target
 SAME = 0.8  # share of a claim's words that a sentence or its evidence must hold to make it
 _SHOWN = 5
-_MARKER = re.compile(r"\s*\[\d+\]")
 _Outcome = Literal["gone", "supported anew", "unsupported", "cited all the same"]
 
 
@@ -71,7 +71,7 @@ def _removals(material: Material, n: int) -> Iterator[_Removal]:
     asked = [(s, r, told) for s, r in zip(material.subjects, material.replies, strict=True) if (told := _citing(r))]
     for done, (subject, reply, told) in enumerate(asked[:n], 1):
         sentence = chance.choice(told)
-        sources = _sources(reply, sentence)
+        sources = item_side(reply, (sentence,)).sources
         after = material.explain(subject, sources)
         yield _Removal(subject, sentence, after, _outcome(reply, sentence, after, sources))
         material.progress("removals", done, min(n, len(asked)))
@@ -80,11 +80,11 @@ def _removals(material: Material, n: int) -> Iterator[_Removal]:
 def _outcome(reply: Rationale, sentence: Sentence, after: Rationale, gone: frozenset[str]) -> _Outcome:
     if any(e.source_id in gone and e.side != "history" for e in after.evidence):
         return "cited all the same"
-    claim = _words(sentence) & set(words(_item_side(reply, sentence)))
+    claim = _words(sentence) & set(words(item_side(reply, (sentence,)).text))
     made = [s for s in after.sentences if _holds(_words(s), claim)]
     if not made:
         return "gone"
-    anew = all(_holds(set(words(_item_side(after, s))), claim) for s in made)
+    anew = all(_holds(set(words(item_side(after, (s,)).text)), claim) for s in made)
     return "supported anew" if anew else "unsupported"
 
 
@@ -94,18 +94,8 @@ def _holds(held: set[str], claim: set[str]) -> bool:
 
 def _citing(reply: Rationale) -> list[Sentence]:
     """Sentences with a claim about the item."""
-    return [s for s in reply.sentences if _words(s) & set(words(_item_side(reply, s)))]
-
-
-def _sources(reply: Rationale, sentence: Sentence) -> frozenset[str]:
-    labels = {c.label for c in sentence.citations}
-    return frozenset(e.source_id for e in reply.evidence if e.label in labels and e.side != "history")
-
-
-def _item_side(reply: Rationale, sentence: Sentence) -> str:
-    sides = {e.label: e.side for e in reply.evidence}
-    return "\n".join(c.cited_text for c in sentence.citations if sides[c.label] != "history")
+    return [s for s in reply.sentences if _words(s) & set(words(item_side(reply, (s,)).text))]
 
 
 def _words(sentence: Sentence) -> set[str]:
-    return set(words(_MARKER.sub(" ", sentence.text)))
+    return set(words(without_markers(sentence.text)))

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
+from rag_rationale.evaluation.choices import item_side
 from rag_rationale.evaluation.closeness import Closeness
 from rag_rationale.evaluation.commonness import TYPICAL, Commonness
 from rag_rationale.evaluation.finding import Case, Finding, Measure, Standing
+from rag_rationale.evaluation.judging import without_markers
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.statistics import bootstrap_mean
 from rag_rationale.language.words import words
-from rag_rationale.types import Passage, Rationale, Sentence
+from rag_rationale.types import Passage, Rationale
 
 GENERIC = 0.10  # the target: fewer than this share of sentences
 _COUNTED = 20_000  # passages in which words are counted
@@ -23,7 +24,6 @@ _COMPARED = 20  # passages of an item that a sentence is compared with
 _OTHERS = 5  # other items that a sentence is compared with
 _OPENING = 3  # words
 _SHOWN = 8
-_MARKER = re.compile(r"\s*\[\d+\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +89,8 @@ def measure_variety(material: Material) -> Finding:
 
 def _sentences(subject: Subject, reply: Rationale) -> Iterator[_Said]:
     for sentence in reply.sentences:
-        phrase, sources = _item_side(reply, sentence)
-        yield _Said(subject, _MARKER.sub("", sentence.text), phrase, sources)
-
-
-def _item_side(reply: Rationale, sentence: Sentence) -> tuple[str, frozenset[str]]:
-    evidence = {e.label: e for e in reply.evidence if e.side != "history"}
-    cited = [c for c in sentence.citations if c.label in evidence]
-    texts = dict.fromkeys(c.cited_text for c in cited)
-    return "\n".join(texts), frozenset(evidence[c.label].source_id for c in cited)
+        about = item_side(reply, (sentence,))
+        yield _Said(subject, without_markers(sentence.text), about.text, about.sources)
 
 
 def _passages(material: Material, item: str) -> list[Passage]:
@@ -195,7 +188,7 @@ def _repeated(material: Material, said: Sequence[_Said]) -> Measure:
 
 
 def _words(text: str) -> list[str]:
-    return words(_MARKER.sub("", text))
+    return words(without_markers(text))
 
 
 def _numbered(said: Sequence[_Said]) -> list[str]:

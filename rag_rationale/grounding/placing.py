@@ -1,0 +1,63 @@
+"""Where the words of a clause stand in its sources: every word of those with its place, matches, nearest parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag_rationale.language.tokens import Token, same, tokens
+from rag_rationale.types import Language, Source
+
+COVERED = 0.5  # a word held this far counts as held
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A word of a source with its place: the part of the sentence and the sentence, unique over all sources."""
+
+    token: Token
+    piece: tuple[int, int]
+    sentence: tuple[int, int]
+    at: int
+
+
+def place_words(sources: Sequence[Source], language: Language) -> list[Placed]:
+    """Every word of the sources, in order."""
+    made = []
+    for number, source in enumerate(sources):
+        made += [
+            Placed(t, (number, t.piece), (number, t.sentence), i) for i, t in enumerate(tokens(source.text, language))
+        ]
+    return made
+
+
+def match_words(word: Token, index: dict[str, list[Placed]], language: Language) -> list[tuple[float, Placed]]:
+    """(score, place) of every word of the sources that says what `word` says."""
+    if exact := index.get(word.key):
+        return [(1.0, p) for p in exact if same(word, p.token, language)]
+    alike = [(_same(word, other[0].token, language), other) for other in index.values()]
+    return [(score, p) for score, other in alike if score for p in other]
+
+
+@lru_cache(maxsize=65536)
+def _same(one: Token, other: Token, language: Language) -> float:
+    return same(one, other, language)
+
+
+def nearest_pieces(words: Sequence[Token], matches: Sequence[list[tuple[float, Placed]]]) -> dict[int, tuple[int, int]]:
+    """For each part of the clause the part of a source that holds most of its words."""
+    totals: dict[int, dict[tuple[int, int], float]] = {}
+    for word, found in zip(words, matches, strict=True):
+        best: dict[tuple[int, int], float] = {}
+        for score, place in found:
+            best[place.piece] = max(best.get(place.piece, 0.0), score)
+        for piece, score in best.items():
+            part = totals.setdefault(word.piece, {})
+            part[piece] = part.get(piece, 0.0) + score
+    return {part: max(sorted(of), key=lambda piece: of[piece]) for part, of in totals.items()}
+
+
+def mean(values: Sequence[float]) -> float:
+    """1 of nothing: what holds no word is held."""
+    return sum(values) / len(values) if values else 1.0
