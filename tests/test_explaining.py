@@ -56,6 +56,22 @@ def test_every_reply_over_the_catalogue_keeps_the_contract(explainer: Explainer,
     assert grounded > 200
 
 
+CURES = ("stopped taking", "cured it", "tablets away", "doctors gave", "治好", "药都停", "血糖从", "比医生")
+
+
+@pytest.mark.parametrize(
+    "item", ["en-food-oatbars", "en-food-kefir", "en-food-porridge", "zh-food-oatbar", "zh-food-kombucha"]
+)
+def test_a_cure_is_promised_in_no_form(explainer: Explainer, catalogue: Catalogue, item: str) -> None:
+    told = [r["text"] for r in catalogue.reviews.values() if r["item_id"] == item]
+    assert any(cure in text for text in told for cure in CURES)
+    wishes = [{}, {"query": "血糖" if item.startswith("zh") else "Does it help my blood sugar, can I drop my pills?"}]
+    for wish, user in itertools.product(wishes, [{}, {"preferences": ["healthy", "药", "pills and doctors"]}]):
+        reply = ask(explainer, item, user=user, max_sentences=6, **wish)
+        cited = [c.cited_text for s in reply.sentences for c in s.citations] + [e.text for e in reply.evidence]
+        assert not [text for text in cited for cure in CURES if cure in text.lower()]
+
+
 def test_the_hiker_who_browsed_and_bought_is_told_why_the_pack_fits(explainer: Explainer) -> None:
     reply = ask(explainer, "zh-shop-trailpack", user={"id": "zh-u-hiker"})
     assert reply.language == "zh"

@@ -179,3 +179,10 @@ def test_not_too_much_is_no_complaint(known: Mapping[Language, Analyser]) -> Non
     assert known["en"].polarity("the tea is not too sweet") != "negative"
     assert known["en"].polarity("the tea isn't too sweet") != "negative"
     assert known["zh"].irrealis("本来服务很好")
+
+
+@pytest.mark.parametrize(
+    "text", ["17 km in eight hours with a stop at each gate.", "£12 for a bowl of soup is too much."]
+)
+def test_a_quotation_keeps_the_number_it_begins_with(known: Mapping[Language, Analyser], text: str) -> None:
+    assert [s.text for s in known["en"].spans(text) if s.shape == "quote"] == [text.rstrip(".")]

@@ -135,3 +135,8 @@ def test_an_item_that_the_user_disliked_is_not_named_beside_the_one_she_bought(a
     disliked = [{"user_id": "me", "item_id": "other", "rating": 1, "text": "Nothing here was worth the money at all."}]
     reply = ask(rated(GOOD, 5) + disliked, events, user={"id": "me"})
     assert not any("bought Tide Table" in s.text for s in reply.sentences)
+
+
+def test_one_han_character_is_no_aspect(ask: Ask) -> None:
+    texts = ["碎石坡走起来很稳，坡很漂亮。", "草坡上风景好，坡很漂亮，路也好走。", "沿着山坡走，坡很漂亮，一路都是花。"]
+    assert not any("不止一位" in s.text for s in ask(rated(texts, 5), language="zh").sentences)

@@ -107,7 +107,7 @@ class English:
                     yield span
 
     def _quotes(self, sentence: Any) -> Iterator[Span]:
-        first = next((t for t in sentence if t.is_alpha and t.lower_ not in self._lists["connectives"]), None)
+        first = next((t for t in sentence if _tells(t) and t.lower_ not in self._lists["connectives"]), None)
         if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : sentence.end]) <= 40:
             return
         raw = sentence.doc[first.i : sentence.end].text.strip().rstrip(".,;: ")
@@ -301,6 +301,11 @@ def _same_clause(token: Any, verb: Any) -> bool:
             return False
         token = token.head
     return True
+
+
+def _tells(token: Any) -> bool:
+    """Whether a quotation may begin here: at a word, a number, or the sign of a currency before one."""
+    return bool(token.is_alpha or token.is_currency or any(c.isdigit() for c in token.text))
 
 
 def _denies(verb: Any) -> bool:

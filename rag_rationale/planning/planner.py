@@ -194,7 +194,7 @@ class Planner:
         )
         by_head: dict[str, list[Evidence]] = {}
         for evidence in ranked[:_LOOKED_AT]:
-            heads = {s.head for s in self._reader.read(evidence).of("clause", polarity) if s.head}
+            heads = {s.head for s in self._reader.read(evidence).of("clause", polarity) if len(s.head) > 1}
             for head in heads:
                 if head in evidence.passage.text.lower():
                     by_head.setdefault(head, []).append(evidence)
