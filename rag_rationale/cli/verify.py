@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rag_rationale.config import load_settings
-from rag_rationale.grounding import Judge, read_claims
+from rag_rationale.grounding import Judge, calibrations, read_claims
 from rag_rationale.service.opening import open_embedder, open_writer
 from rag_rationale.types import Claim, Tier, Verdict
 
@@ -41,9 +41,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _judge(last: Tier) -> Judge:
-    settings = load_settings()
-    embedder = open_embedder(settings) if last != "lexical" else None
-    engine = open_writer(settings) if last == "likelihood" else None
+    """The judge with the models that its calibrated tiers read with, and no others."""
+    settings, calibrated = load_settings(), calibrations()
+    embedder = open_embedder(settings) if last != "lexical" and "embedding" in calibrated else None
+    engine = open_writer(settings) if last == "likelihood" and "likelihood" in calibrated else None
     return Judge(embedder=embedder, engine=engine)
 
 

@@ -42,14 +42,14 @@ class Judge(Protocol):
 
 
 class GroundedJudge:
-    """The project's judge of sentences, asked up to the tier `last`, after which it is named."""
+    """The project's judge of sentences, asked up to the tier `last` and named after the last it can ask."""
 
     def __init__(self, judge: grounding.Judge, snapshot: Snapshot, *, last: Tier) -> None:
         self._judge, self._snapshot, self._last = judge, snapshot, last
 
     @property
     def name(self) -> str:
-        return self._last
+        return self._judge.tiers(self._last)[-1]
 
     def supports(self, cited: Cited) -> bool:
         """Whether the judge lets the sentence through."""

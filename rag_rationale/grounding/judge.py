@@ -80,7 +80,7 @@ class Judge:
             return Verdict("unsupported", "lexical", round(_HARD * score, 4), (*found.faults, *found.hints))
         tier: Tier = "lexical"
         features = dict(found.features)
-        for following in self._following(last):
+        for following in self.tiers(last)[1:]:
             if score >= model.accept or score <= model.reject or found.weakest is None:
                 break
             features |= self._measure(following, found.weakest, claim)
@@ -91,8 +91,9 @@ class Judge:
         reasons = found.hints or (f"supported with probability {score:.2f}, needed is {model.threshold:.2f}",)
         return Verdict("unsupported", tier, round(score, 4), reasons)
 
-    def _following(self, last: Tier) -> list[Tier]:
-        tiers: list[Tier] = []
+    def tiers(self, last: Tier = "likelihood") -> list[Tier]:
+        """The tiers that may be asked up to `last`, in order: those with a calibrated model and what it reads with."""
+        tiers: list[Tier] = ["lexical"]
         if self._embedder is not None and "embedding" in self._models and last != "lexical":
             tiers.append("embedding")
         if self._engine is not None and "likelihood" in self._models and last == "likelihood":
