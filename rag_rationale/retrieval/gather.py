@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from rag_rationale.corpus import item_passages
 from rag_rationale.errors import UnknownItemError
 from rag_rationale.retrieval.history import history_of
-from rag_rationale.retrieval.scoring import Centred, answering, scored
+from rag_rationale.retrieval.scoring import Centred, scored, taste_of
 from rag_rationale.retrieval.sieve import Sieve
 from rag_rationale.types import Embedder, Evidence, Item, Passage, RationaleRequest, Snapshot, Vectors
 
@@ -44,7 +44,7 @@ def gather(
     exclude: Collection[str] = (),
     as_of: int | None = None,
 ) -> Pool:
-    """The evidence for a request, scored by how it leans towards what the user speaks of, or to the query.
+    """The evidence for a request, scored by centred cosine to the user's likings, or to the query where there is one.
 
     `exclude` names sources (review ids, item ids) that do not exist for this call; `as_of` hides what is newer (unix
     seconds, default: everything). Raises UnknownItemError for an item that is neither in the index nor inline.
@@ -55,6 +55,7 @@ def gather(
     now = as_of or snapshot.manifest.newest_timestamp or 0
     vectors = Centred(snapshot, embedder)
     history = vectors.of(history)[:MOST_HISTORY]
+    taste = taste_of(history, now)
     query = vectors.query(request.query) if request.query and request.query.strip() else None
     name = snapshot.manifest.name
     facts = [Evidence(_public(name, p), p, "item", item.title, inline=p.row < 0) for p in passages if p.kind == "item"]
@@ -63,17 +64,12 @@ def gather(
         for p in passages
         if p.kind == "review"
     ]
-    about = vectors.of([*facts, *reviews])
-    if query is not None:
-        about = list(answering(about, query))
-    else:
-        means = vectors.means({e.passage.item_id for e in history if e.passage.row >= 0}, sieve)
-        about = list(scored(about, history, means, now))
+    target = query if query is not None else taste
     rated = {p.passage.source_id: p.passage.rating for p in reviews if p.passage.rating is not None}
     return Pool(
         item=item,
-        facts=tuple(e for e in about if e.side == "item"),
-        reviews=tuple(e for e in about if e.side == "review"),
+        facts=scored(vectors.of(facts), target),
+        reviews=scored(vectors.of(reviews), target),
         history=tuple(history),
         ratings=tuple(r for r in rated.values() if r is not None),
         query=query,
