@@ -123,6 +123,16 @@ class Rows:
             found.update((name, row + int(offset)) for name, row in segment.rows_of(ids).items())
         return {name: row for name, row in found.items() if row not in self.dead}
 
+    def item_rows(self, item_ids: Sequence[str]) -> dict[str, int]:
+        """Global rows of those of these items that are there."""
+        found: dict[str, int] = {}
+        for number, (segment, offset) in enumerate(zip(self.segments, self.item_offsets[:-1], strict=True)):
+            rows = segment.item_rows(item_ids)
+            found.update(
+                (name, row + int(offset)) for name, row in rows.items() if (number, name) not in self._dead_items
+            )
+        return found
+
     def living_passages(self, columns: str) -> Iterator[tuple[Any, ...]]:
         """(global row, *columns) of every passage that is not gone, in row order."""
         for segment, offset in zip(self.segments, self.offsets[:-1], strict=True):

@@ -87,6 +87,10 @@ class FlatFile:
             scores, positions = self._index.search(np.ascontiguousarray(queries, np.float32), k, params=parameters)
         return _hits(scores, positions, allowed=mask)
 
+    def vectors(self, positions: NDArray[np.int64]) -> Vectors:
+        """The vectors at these positions, shape (n, d), in the order given."""
+        return np.asarray(self._index.reconstruct_batch(positions))
+
 
 @contextmanager
 def _one_thread() -> Iterator[None]:

@@ -207,6 +207,15 @@ class Segment:
             found.update(self.rows(f"SELECT id, row FROM passages WHERE {wanted}", some))
         return found
 
+    def item_rows(self, item_ids: Sequence[str]) -> dict[str, int]:
+        """Rows of those of these items that are here."""
+        found: dict[str, int] = {}
+        for at in range(0, len(item_ids), _IN_ONE_QUERY):
+            some = item_ids[at : at + _IN_ONE_QUERY]
+            wanted = f"item_id IN ({', '.join('?' * len(some))})"
+            found.update(self.rows(f"SELECT item_id, row FROM items WHERE {wanted}", some))
+        return found
+
     def close(self) -> None:
         """Close every connection; a later call raises SnapshotError."""
         for connection in self._connections:

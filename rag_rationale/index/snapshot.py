@@ -102,6 +102,19 @@ class SnapshotReader:
     def vectors(self, passages: Sequence[Passage]) -> Vectors:
         return self._rows.vectors(np.fromiter((passage.row for passage in passages), np.int64, len(passages)))
 
+    def item_vectors(self, item_ids: Sequence[str]) -> Vectors:
+        index, positions = self._files["items"]
+        found = np.zeros((len(item_ids), self._manifest.dimension), np.float32)
+        rows = self._rows.item_rows(item_ids)
+        known = [at for at, name in enumerate(item_ids) if name in rows]
+        wanted = np.array([rows[item_ids[at]] for at in known], np.int64)
+        places = np.searchsorted(positions, wanted)
+        kept = places < len(positions)
+        kept[kept] = positions[places[kept]] == wanted[kept]
+        if kept.any():
+            found[np.array(known)[kept]] = index.vectors(places[kept])
+        return found
+
     def centre(self, lang: Language) -> Vectors:
         return np.asarray(self._statistics.centres[LANGUAGES.index(lang)])
 

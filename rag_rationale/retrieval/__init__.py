@@ -1,8 +1,9 @@
 """What one request may rest on."""
 
+from rag_rationale.retrieval.candidates import Candidate, candidates
 from rag_rationale.retrieval.gather import Pool, gather
 from rag_rationale.retrieval.history import history_tag
 from rag_rationale.retrieval.judging import PraiseJudge
 from rag_rationale.retrieval.rarity import Rarity
 
-__all__ = ["Pool", "PraiseJudge", "Rarity", "gather", "history_tag"]
+__all__ = ["Candidate", "Pool", "PraiseJudge", "Rarity", "candidates", "gather", "history_tag"]

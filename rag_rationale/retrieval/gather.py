@@ -49,9 +49,9 @@ def gather(
     `exclude` names sources (review ids, item ids) that do not exist for this call; `as_of` hides what is newer (unix
     seconds, default: everything). Raises UnknownItemError for an item that is neither in the index nor inline.
     """
-    sieve = Sieve(request, frozenset(exclude), as_of, min_trust)
+    sieve = Sieve(request.user.id, frozenset(exclude), as_of, min_trust)
     item, passages = _target(request, snapshot, sieve)
-    history = history_of(request, snapshot, item, sieve)
+    history = history_of(request.user, snapshot, sieve, target=item.item_id)
     now = as_of or snapshot.manifest.newest_timestamp or 0
     vectors = Centred(snapshot, embedder)
     history = vectors.of(history)[:MOST_HISTORY]

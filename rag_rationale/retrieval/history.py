@@ -9,7 +9,7 @@ from rag_rationale.corpus import quarantine_reason, review_passages
 from rag_rationale.errors import UnknownItemError
 from rag_rationale.language.detect import detect_language
 from rag_rationale.retrieval.sieve import Sieve
-from rag_rationale.types import Event, Evidence, Item, Passage, RationaleRequest, Review, Snapshot
+from rag_rationale.types import Event, Evidence, Passage, Review, Snapshot, UserRef
 
 
 def history_tag(index: str, user_id: str, passage_id: str) -> str:
@@ -17,25 +17,25 @@ def history_tag(index: str, user_id: str, passage_id: str) -> str:
     return hashlib.blake2s(f"{index}\0{user_id}\0{passage_id}".encode(), digest_size=6).hexdigest()
 
 
-def history_of(request: RationaleRequest, snapshot: Snapshot, item: Item, sieve: Sieve) -> list[Evidence]:
-    user = request.user
+def history_of(user: UserRef, snapshot: Snapshot, sieve: Sieve, *, target: str | None) -> list[Evidence]:
+    """Everything the user wrote, did and wishes, newest first, but for what concerns the item of id `target`."""
     found = (
-        _known_history(user.id, snapshot, item, sieve)
+        _known_history(user.id, snapshot, target, sieve)
         if user.id is not None
-        else _inline_history(request, snapshot, item)
+        else _inline_history(user, snapshot, target)
     )
     wishes = (_inline_passage(text, f"inline:preferences.{n}", "text", None) for n, text in enumerate(user.preferences))
     found += [_inline_evidence(p, "", "preference") for p in wishes if p is not None]
     return sorted(found, key=lambda e: (e.event != "preference", -(e.timestamp or 0), e.passage.row, e.passage.id))
 
 
-def _known_history(user_id: str, snapshot: Snapshot, item: Item, sieve: Sieve) -> list[Evidence]:
+def _known_history(user_id: str, snapshot: Snapshot, target: str | None, sieve: Sieve) -> list[Evidence]:
     """The user's own words about other items, and her events citing the item they were with."""
     name = snapshot.manifest.name
     found: list[Evidence] = []
     titles: dict[str, str] = {}
     for p in snapshot.user_passages(user_id):
-        if p.item_id == item.item_id or p.quarantined or not sieve.sees(p.source_id, p.timestamp):
+        if p.item_id == target or p.quarantined or not sieve.sees(p.source_id, p.timestamp):
             continue
         if p.item_id not in titles:
             other = snapshot.item(p.item_id)
@@ -54,7 +54,7 @@ def _known_history(user_id: str, snapshot: Snapshot, item: Item, sieve: Sieve) -
             )
     seen: set[tuple[str, str]] = set()
     for event in reversed(snapshot.user_events(user_id)):
-        if event.item_id == item.item_id or (event.item_id, event.event) in seen:
+        if event.item_id == target or (event.item_id, event.event) in seen:
             continue
         if not sieve.sees(event.item_id, event.timestamp):
             continue
@@ -81,10 +81,10 @@ def _titled(snapshot: Snapshot, event: Event) -> Passage | None:
     return titles[0] if len(titles) == 1 and titles[0].quarantined is None else None
 
 
-def _inline_history(request: RationaleRequest, snapshot: Snapshot, item: Item) -> list[Evidence]:
+def _inline_history(user: UserRef, snapshot: Snapshot, target: str | None) -> list[Evidence]:
     found: list[Evidence] = []
-    for n, entry in enumerate(request.user.history):
-        if entry.item_id == item.item_id:
+    for n, entry in enumerate(user.history):
+        if target is not None and entry.item_id == target:
             continue
         known = snapshot.item(entry.item_id) if entry.item_id else None
         title = entry.title or (known.title if known else None)

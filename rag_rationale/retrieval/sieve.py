@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rag_rationale.types import Passage, RationaleRequest
+from rag_rationale.types import Passage
 
 
 @dataclass(frozen=True, slots=True)
 class Sieve:
     """What may be seen at all in this call."""
 
-    request: RationaleRequest
+    user: str | None
     exclude: frozenset[str]
     as_of: int | None
     min_trust: float
@@ -21,6 +21,6 @@ class Sieve:
         return source_id not in self.exclude and not late
 
     def on_item_side(self, passage: Passage) -> bool:
-        own = passage.user_id is not None and passage.user_id == self.request.user.id
+        own = passage.user_id is not None and passage.user_id == self.user
         trusted = passage.kind == "item" or passage.trust >= self.min_trust
         return not own and trusted and passage.quarantined is None and self.sees(passage.source_id, passage.timestamp)

@@ -94,6 +94,12 @@ class Snapshot(Protocol):
     def vectors(self, passages: Sequence[Passage]) -> Vectors:
         """Stored vectors of these passages, shape (n, d), in the order given."""
 
+    def item_vectors(self, item_ids: Sequence[str]) -> Vectors:
+        """What `nearest` searches over items: per item the normalised mean of its own passages, shape (n, d).
+
+        Zeros where an item is unknown or has no passage.
+        """
+
     def centre(self, lang: Language) -> Vectors:
         """Mean vector of the passages in that language, shape (d,); zeros where there are none."""
 
