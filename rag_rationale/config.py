@@ -31,6 +31,10 @@ class Settings(BaseSettings):
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rag_rationale/models",
         description="folder of prepared models",
     )
+    state: Path = Field(
+        default_factory=lambda: Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "rag_rationale",
+        description="folder of what the service keeps: keys, cached rationales, the log of those served",
+    )
     llm: str = Field(
         default="gemma-3-270m",
         description="writer: a registry name, a path to a GGUF file, `provider:model` of LangChain, "

@@ -18,7 +18,8 @@
     │   ├── EmbedderMismatchError   the index was built with another embedder
     │   ├── BackendError            an engine or a remote server failed
     │   └── DeadlineError           an engine had no answer when the request's time was over
-    └── LockedError                 another build holds the index's lock
+    ├── LockedError                 another build holds the index's lock
+    └── CancelledError              whoever asked no longer wants the answer
 
 Abstaining is a result, not an error. This module knows nothing of HTTP or exit codes.
 """
@@ -118,3 +119,7 @@ class DeadlineError(ModelError):
 
 class LockedError(RagRationaleError):
     """Another build holds the index's lock."""
+
+
+class CancelledError(RagRationaleError):
+    """Whoever asked no longer wants the answer."""

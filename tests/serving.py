@@ -81,10 +81,15 @@ class Staged(Explainer):
         self.go, self.closed = threading.Event(), threading.Event()
 
     def steps(
-        self, request: RationaleRequest, *, exclude: Collection[str] = (), as_of: int | None = None
+        self,
+        request: RationaleRequest,
+        *,
+        exclude: Collection[str] = (),
+        as_of: int | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[Step]:
         try:
-            steps = super().steps(request, exclude=exclude, as_of=as_of)
+            steps = super().steps(request, exclude=exclude, as_of=as_of, stop=stop)
             yield next(steps)
             while not self.go.wait(0.01):
                 yield Step("evidence")

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import AsyncIterator, Generator
+import threading
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from rag_rationale import __version__
-from rag_rationale.api import examples, problems
+from rag_rationale.api import examples, many, problems
 from rag_rationale.api.limits import BodyLimit
+from rag_rationale.api.many import CLIENT_LEFT, LOOK, PRIVATE
 from rag_rationale.api.readiness import Probe, Readiness
 from rag_rationale.api.streaming import HEARTBEAT, EventStream, Steps
 from rag_rationale.api.workers import Workers
-from rag_rationale.service import Explainer, Step
+from rag_rationale.service import Explainer
 from rag_rationale.types import Rationale, RationaleRequest, SourceReply
 
 _TEXT: dict[str, Any] = {"max_length": 256, "pattern": r"^[^\x00]*$"}
-_PRIVATE = {"Cache-Control": "no-store"}
-_CLIENT_LEFT = 499
 _bearer = HTTPBearer(auto_error=False, description="The admin token, which may read any evidence.")
 
 
@@ -66,11 +66,13 @@ def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI
 
         With `"stream": true` the reply is a stream of server-sent events.
         """
-        made = cast(Generator[Step, None, None], explainer.steps(body))
-        steps = workers.pull(made, tick=heartbeat)
+        stop = threading.Event()
+        steps = workers.pull(explainer.steps(body, stop=stop), tick=heartbeat if body.stream else LOOK, stop=stop)
         if body.stream:
             return EventStream(await anext(steps), steps)
         return await _whole(steps, request)
+
+    app.include_router(many.router(explainer, workers))
 
     @app.get(
         "/v1/evidence/{evidence_id:path}",
@@ -84,7 +86,7 @@ def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI
         user: Annotated[str | None, Query(**_TEXT, description="whose history evidence this is")] = None,
     ) -> SourceReply:
         """History evidence is shown to its own user or with the admin token only, quarantined text never."""
-        response.headers.update(_PRIVATE)
+        response.headers.update(PRIVATE)
         admin = _is_admin(bearer, explainer.settings.admin_token)
         return explainer.evidence(evidence_id, user_id=user, admin=admin)
 
@@ -110,9 +112,9 @@ async def _whole(steps: Steps, request: Request) -> Response:
     async with aclosing(steps):
         async for step in steps:
             if step is not None and step.rationale is not None:
-                return Response(step.rationale.model_dump_json(), media_type="application/json", headers=_PRIVATE)
+                return Response(step.rationale.model_dump_json(), media_type="application/json", headers=PRIVATE)
             if await request.is_disconnected():
-                return Response(status_code=_CLIENT_LEFT)
+                return Response(status_code=CLIENT_LEFT)
     raise AssertionError("steps always end with a rationale")
 
 

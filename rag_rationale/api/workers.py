@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Generator
+import threading
+from collections.abc import AsyncGenerator, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -24,11 +25,13 @@ class Workers:
         self._most = threads + waiting
         self._under_way = 0
 
-    async def pull(self, items: Generator[T, None, None], *, tick: float) -> AsyncGenerator[T | None, None]:
-        """The items as they come, and None whenever `tick` seconds brought none.
+    async def pull(
+        self, items: Iterator[T], *, tick: float, stop: threading.Event | None = None
+    ) -> AsyncGenerator[T | None, None]:
+        """The items as they come, and None whenever `tick` seconds brought none. `items` is a generator.
 
-        Closing this closes `items`, once the thread that works on it has come back. Raises BusyError where too many
-        requests are under way, and whatever `items` raises.
+        Closing this sets `stop`, for `items` to see while it works, and closes `items` once the thread that works on it
+        has come back. Raises BusyError where too many requests are under way, and whatever `items` raises.
         """
         if self._under_way >= self._most:
             raise BusyError(f"{self._under_way} requests are under way already.", remedy="Try again in a second.")
@@ -47,10 +50,12 @@ class Workers:
                 job, waiter = self._next(items)
         finally:
             self._under_way -= 1
+            if stop is not None:
+                stop.set()
             waiter.cancel()
-            job.add_done_callback(lambda _: items.close())
+            job.add_done_callback(lambda _: cast(Generator[T, None, None], items).close())
 
-    def _next(self, items: Generator[T, None, None]) -> tuple[Future[object], asyncio.Future[object]]:
+    def _next(self, items: Iterator[T]) -> tuple[Future[object], asyncio.Future[object]]:
         job: Future[object] = self._pool.submit(next, items, _END)
         return job, asyncio.wrap_future(job)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from rag_rationale.errors import CancelledError, DeadlineError
 from rag_rationale.grounding import Verifier
 from rag_rationale.planning import Planner, Reader
 from rag_rationale.prompting import Template
@@ -33,6 +35,7 @@ from rag_rationale.writing import Ranker, Writer
 ANSWERING = 0.80  # an answer to a query lies closer than this share of random passage pairs
 _ATTEMPTS = 6  # plans tried for one sentence before it is given up
 _DRAFTS = 2  # verified drafts of one plan that are ranked
+_GRACE_MS = 1000  # beyond twice the deadline, before a request without a sentence fails
 
 
 class Composition:
@@ -102,18 +105,28 @@ class Composition:
         return "nothing_supported" if self._tried else "nothing_specific"
 
     def sentences(self) -> Iterator[Sentence]:
-        """Verified sentences, as they come."""
+        """Verified sentences, as they come.
+
+        After the deadline only quotations come: one where there is nothing yet, and the caveat that honesty asks for.
+        DeadlineError where twice the deadline brought nothing.
+        """
         for kind in self._planner.kinds(self.request.max_sentences):
-            made = self._one(kind)
+            late = self.clock.late
+            self.degraded |= late
+            if late and kind != "caveat" and self.assembly.sentences:
+                continue
+            made = self._one("merit" if late and kind == "match" else kind)
             if made is None and kind == "match":
                 made = self._one("merit")
             if made is not None:
                 yield made
+            elif self.clock.over and not self.assembly.sentences:
+                raise DeadlineError("Twice the deadline brought no sentence.", remedy="Allow more `deadline_ms`.")
 
     def _one(self, kind: Kind) -> Sentence | None:
         """The best verified sentence of a kind. A plan that fails goes down one mode, then is dropped."""
         plans = list(islice(self._planner.propose(kind, self._said), _ATTEMPTS))
-        modes: list[Mode] = [self._mode, "quote"] if self._mode != "quote" else ["quote"]
+        modes: list[Mode] = ["quote"] if self._mode == "quote" or self.clock.late else [self._mode, "quote"]
         for mode in modes:
             drafts = [(draft, verdict, plan) for plan in plans for draft, verdict in self._supported(plan, mode)]
             while (best := self._best([draft for draft, _, _ in drafts])) is not None:
@@ -131,7 +144,11 @@ class Composition:
     def _best(self, drafts: Sequence[Draft]) -> int | None:
         hurry = self.clock.late
         self.degraded |= hurry
-        best = self._ranker.best(drafts, hurry=hurry)
+        try:
+            best = self._ranker.best(drafts, hurry=hurry, deadline_ms=self.clock.left_ms)
+        except DeadlineError:
+            self.degraded = True
+            best = self._ranker.best(drafts, hurry=True)
         self.clock.lap("write")
         return best
 
@@ -162,25 +179,46 @@ def _heads(draft: Draft) -> set[str]:
 
 
 class Clock:
-    """Milliseconds by stage, and whether the deadline has passed."""
+    """Milliseconds by stage, whether the deadline has passed, and whether anybody still waits."""
 
-    def __init__(self, deadline_ms: int | None) -> None:
-        self._start = self._last = time.perf_counter()
-        self._deadline = deadline_ms
+    def __init__(self, deadline_ms: int | None, stop: threading.Event | None = None) -> None:
+        self._start = self._last = self._began = time.perf_counter()
+        self._deadline, self._stop = deadline_ms, stop
         self._spent = {"retrieve": 0.0, "write": 0.0, "verify": 0.0}
 
+    def again(self) -> Clock:
+        """A clock for the next request under the same deadline, with nothing spent yet."""
+        clock = Clock(self._deadline, self._stop)
+        clock._began = self._began
+        return clock
+
     def lap(self, stage: str) -> None:
-        """Charge the time since the last lap to `stage`."""
+        """Charge the time since the last lap to `stage`. CancelledError once nobody waits any more."""
         now = time.perf_counter()
         self._spent[stage] += (now - self._last) * 1000
         self._last = now
+        if self._stop is not None and self._stop.is_set():
+            raise CancelledError("Nobody waits for the answer any more.")
+
+    @property
+    def left_ms(self) -> int | None:
+        """Whole milliseconds until the deadline, 1 at least; None without a deadline."""
+        return None if self._deadline is None else max(int(self._deadline - self._passed()), 1)
 
     @property
     def late(self) -> bool:
         """Whether the deadline has passed; never without one."""
-        return self._deadline is not None and (time.perf_counter() - self._start) * 1000 > self._deadline
+        return self._deadline is not None and self._passed() > self._deadline
+
+    @property
+    def over(self) -> bool:
+        """Whether twice the deadline has passed: nobody can be waiting for what is not there by then."""
+        return self._deadline is not None and self._passed() > 2 * self._deadline + _GRACE_MS
 
     def timings(self) -> Timings:
         """What was spent so far."""
         total = (time.perf_counter() - self._start) * 1000
         return Timings(**{k: round(v, 2) for k, v in self._spent.items()}, total=round(total, 2))
+
+    def _passed(self) -> float:
+        return (time.perf_counter() - self._began) * 1000

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from rag_rationale.config import Settings
+from rag_rationale.errors import CancelledError, RagRationaleError
 from rag_rationale.grounding import VERSION
 from rag_rationale.language.detect import detect_language
 from rag_rationale.prompting import Template, TemplateStore
 from rag_rationale.retrieval import Pool, PraiseJudge, gather
 from rag_rationale.service.assembling import dominant_language
 from rag_rationale.service.composing import Clock, Composition
+from rag_rationale.service.sharing import shared
 from rag_rationale.service.snapshots import Snapshots
 from rag_rationale.types import (
     AbstentionReason,
@@ -29,6 +32,7 @@ from rag_rationale.types import (
     Rationale,
     RationaleRequest,
     Sentence,
+    Snapshot,
     SourceReply,
 )
 
@@ -73,18 +77,56 @@ class Explainer:
         raise AssertionError("steps always end with a rationale")
 
     def steps(
-        self, request: RationaleRequest, *, exclude: Collection[str] = (), as_of: int | None = None
+        self,
+        request: RationaleRequest,
+        *,
+        exclude: Collection[str] = (),
+        as_of: int | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[Step]:
-        """The same, as it comes: the candidates, each verified sentence, then the whole."""
-        clock = Clock(request.deadline_ms)
-        snapshot = self.snapshots.get(request.index)
-        pool = gather(request, snapshot, self.embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
+        """The same, as it comes: the candidates, each verified sentence, then the whole.
+
+        Once `stop` is set no more is written and CancelledError is raised, in the middle of a sentence too.
+        """
+        clock = Clock(request.deadline_ms, stop)
+        yield from self._steps(request, self.snapshots.get(request.index), self.embedder, clock, exclude, as_of)
+
+    def many(
+        self, requests: Sequence[RationaleRequest], *, stop: threading.Event | None = None
+    ) -> Iterator[tuple[int, Step | RagRationaleError]]:
+        """The steps of several requests about one user and one index, one request after another, by their position.
+
+        What they share is fetched once. A request that fails gives its error; the others go on.
+        """
+        if not requests:
+            return
+        snapshot, embedder = shared(self.snapshots.get(requests[0].index), self.embedder)
+        clocks = Clock(requests[0].deadline_ms, stop)
+        for position, request in enumerate(requests):
+            try:
+                for step in self._steps(request, snapshot, embedder, clocks.again(), (), None):
+                    yield position, step
+            except CancelledError:
+                raise
+            except RagRationaleError as error:
+                yield position, error
+
+    def _steps(
+        self,
+        request: RationaleRequest,
+        snapshot: Snapshot,
+        embedder: Embedder,
+        clock: Clock,
+        exclude: Collection[str],
+        as_of: int | None,
+    ) -> Iterator[Step]:
+        pool = gather(request, snapshot, embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
         template = self.templates.get(request.template, language=language)
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = self.snapshots.rarity(request.index)
-        judge = PraiseJudge(snapshot, self.embedder)
+        judge = PraiseJudge(snapshot, embedder)
         work = Composition(request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, clock)
         reason = work.obstacle(language)
         if reason is None:

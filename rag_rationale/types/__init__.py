@@ -3,6 +3,7 @@
 from rag_rationale.types.claims import Claim, Counted, Source
 from rag_rationale.types.contract import (
     AbstentionReason,
+    BatchRequest,
     Citation,
     CitedEvidence,
     HistoryEntry,
@@ -10,6 +11,7 @@ from rag_rationale.types.contract import (
     Provenance,
     Rationale,
     RationaleRequest,
+    RecommendationRequest,
     Sentence,
     SourceReply,
     Support,
@@ -56,6 +58,7 @@ __all__ = [
     "AbstentionReason",
     "Analyser",
     "Asserts",
+    "BatchRequest",
     "Capability",
     "Citation",
     "Cite",
@@ -84,6 +87,7 @@ __all__ = [
     "Provenance",
     "Rationale",
     "RationaleRequest",
+    "RecommendationRequest",
     "Review",
     "Score",
     "ScoreRequest",

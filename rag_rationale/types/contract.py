@@ -72,7 +72,25 @@ class ItemRef(_Body):
         return self
 
 
-class RationaleRequest(_Body):
+class _Ask(_Body):
+    """What every request for rationales may say, whatever it asks about."""
+
+    index: IndexName
+    user: UserRef = UserRef()
+    query: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
+    language: Literal["auto", "en", "zh"] = "auto"
+    template: Annotated[str, StringConstraints(max_length=128, pattern=r"^[a-z0-9_-]+([@:][a-z0-9_-]+)?$")] = "default"
+    max_sentences: int = Field(default=3, ge=1, le=6)
+    deadline_ms: int | None = Field(default=None, ge=1, le=600_000)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    def about(self, item: ItemRef) -> RationaleRequest:
+        """The request for the rationale of one item that this one stands for."""
+        shared = {name: getattr(self, name) for name in _Ask.model_fields}
+        return RationaleRequest.model_construct(**shared, item=item, stream=False)
+
+
+class RationaleRequest(_Ask):
     """Body of `POST /v1/rationales` and one line of `explain --requests`."""
 
     model_config = ConfigDict(
@@ -101,16 +119,21 @@ class RationaleRequest(_Body):
         },
     )
 
-    index: IndexName
-    user: UserRef = UserRef()
     item: ItemRef
-    query: Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")] | None = None
-    language: Literal["auto", "en", "zh"] = "auto"
-    template: Annotated[str, StringConstraints(max_length=128, pattern=r"^[a-z0-9_-]+([@:][a-z0-9_-]+)?$")] = "default"
-    max_sentences: int = Field(default=3, ge=1, le=6)
-    deadline_ms: int | None = Field(default=None, ge=1, le=600_000)
     stream: bool = False
-    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+
+class BatchRequest(_Ask):
+    """Body of `POST /v1/rationales/batch`: one user, several items. The deadline is the whole batch's."""
+
+    items: tuple[ItemRef, ...] = Field(min_length=1, max_length=50)
+
+
+class RecommendationRequest(_Ask):
+    """Body of `POST /v1/recommendations`. `diversity` 0 ranks by fit alone, 1 by unlikeness to what is picked alone."""
+
+    count: int = Field(default=5, ge=1, le=20)
+    diversity: float = Field(default=0.3, ge=0, le=1)
 
 
 class _Reply(BaseModel):

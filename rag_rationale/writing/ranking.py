@@ -29,13 +29,14 @@ class Ranker:
         self._prompt = template.prompt(title=title, own=own)
         self._scores: dict[tuple[Shape, str], float] = {}
 
-    def best(self, drafts: Sequence[Draft], *, hurry: bool) -> int | None:
+    def best(self, drafts: Sequence[Draft], *, hurry: bool, deadline_ms: int | None = None) -> int | None:
         """Position of the best draft; None where none reads as language.
 
-        With `hurry` the model is not asked: the planner's order and what the spans tell decide.
+        With `hurry` the model is not asked: the planner's order and what the spans tell decide. DeadlineError where it
+        is asked and has not answered after `deadline_ms`.
         """
         if not hurry:
-            self._score([f for draft in drafts for f in self._scored_fillers(draft)])
+            self._score([f for draft in drafts for f in self._scored_fillers(draft)], deadline_ms)
         values = [
             (value, -place) for place, draft in enumerate(drafts) if (value := self._value(draft, place)) is not None
         ]
@@ -53,21 +54,23 @@ class Ranker:
     def _scored_fillers(self, draft: Draft) -> list[Filler]:
         return [f for f in draft.fillers if f.shape in self._template.meta.leads]
 
-    def _score(self, fillers: Sequence[Filler]) -> None:
+    def _score(self, fillers: Sequence[Filler], deadline_ms: int | None) -> None:
         for shape, lead in self._template.meta.leads.items():
             texts = tuple(
                 dict.fromkeys(f.text for f in fillers if f.shape == shape and (shape, f.text) not in self._scores)
             )
             if texts:
-                scores = self._ask(lead, texts)
+                scores = self._ask(lead, texts, deadline_ms)
                 self._scores.update({(shape, text): s.mean for text, s in zip(texts, scores, strict=True)})
 
-    def _ask(self, lead: str, texts: tuple[str, ...]) -> list[Score]:
+    def _ask(self, lead: str, texts: tuple[str, ...], deadline_ms: int | None) -> list[Score]:
         gap, stop = (" ", ".") if self._template.language == "en" else ("", "。")
         prefix = f"{self._prompt}{gap}{lead}"
         candidates = tuple(f"{gap}{text}{stop}" for text in texts)
         if "logprobs" in self._engine.capabilities:
-            return self._engine.score(ScoreRequest(prefix, candidates, shared=self._template.shared_prompt))
-        events = self._engine.generate(GenerateRequest(prefix, choices=candidates, max_tokens=128))
+            shared = self._template.shared_prompt
+            return self._engine.score(ScoreRequest(prefix, candidates, shared=shared, deadline_ms=deadline_ms))
+        asked = GenerateRequest(prefix, choices=candidates, max_tokens=128, deadline_ms=deadline_ms)
+        events = self._engine.generate(asked)
         picked = "".join(event.text for event in events)
         return [Score(0.0 if c == picked else _NOT_PICKED, 1) for c in candidates]

@@ -1,0 +1,77 @@
+"""Several rationales for one user in one reply: of the items asked about, or of items found for her."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import aclosing
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
+
+from rag_rationale.api import problems
+from rag_rationale.api.problems import Problem, problem_of
+from rag_rationale.api.workers import Workers
+from rag_rationale.errors import RagRationaleError
+from rag_rationale.service import Explainer
+from rag_rationale.types import BatchRequest, Rationale, RationaleRequest
+
+CLIENT_LEFT = 499
+PRIVATE = {"Cache-Control": "no-store"}
+LOOK = 0.25
+"""Seconds between looks whether the client is still there."""
+
+
+class BatchEntry(BaseModel):
+    """What became of one item: a rationale, or the problem that alone would have been the reply."""
+
+    item_id: str | None
+    rationale: Rationale | None = None
+    problem: Problem | None = None
+
+
+class BatchReply(BaseModel):
+    """Body of `POST /v1/rationales/batch`: an entry for each item, in the order asked."""
+
+    entries: list[BatchEntry]
+
+
+def router(explainer: Explainer, workers: Workers) -> APIRouter:
+    """The routes that answer with several rationales."""
+    routes = APIRouter(prefix="/v1")
+
+    @routes.post(
+        "/rationales/batch",
+        response_model=BatchReply,
+        summary="Explain several items to one user",
+        responses=problems.documented((400, 404, 409, 413, 422, 500, 503)),
+    )
+    async def batch(body: BatchRequest, request: Request) -> Response:
+        """One entry per item, in order: its rationale, or the problem it met, which leaves the others alone."""
+        asked = [body.about(item) for item in body.items]
+        entries = await collect(explainer, workers, asked, request)
+        if entries is None:
+            return Response(status_code=CLIENT_LEFT)
+        return Response(BatchReply(entries=entries).model_dump_json(), media_type="application/json", headers=PRIVATE)
+
+    return routes
+
+
+async def collect(
+    explainer: Explainer, workers: Workers, asked: Sequence[RationaleRequest], request: Request
+) -> list[BatchEntry] | None:
+    """An entry for each request, in order; None where the client has left, which stops the work."""
+    entries = [BatchEntry(item_id=each.item.id) for each in asked]
+    stop = threading.Event()
+    steps = workers.pull(explainer.many(asked, stop=stop), tick=LOOK, stop=stop)
+    async with aclosing(steps):
+        async for step in steps:
+            if step is not None:
+                position, made = step
+                if isinstance(made, RagRationaleError):
+                    entries[position].problem = problem_of(made)
+                elif made.rationale is not None:
+                    entries[position].rationale = made.rationale
+            if await request.is_disconnected():
+                return None
+    return entries
