@@ -26,14 +26,20 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="RAG_RATIONALE_", env_file=".env", extra="ignore", frozen=True)
 
     indexes: Path = Field(default=Path("indexes"), description="folder of snapshots")
-    prompts: Path = Field(default_factory=_prompts_folder, description="folder of template files")
+    prompts: Path = Field(
+        default_factory=_prompts_folder,
+        description="folder of template files",
+        json_schema_extra={"default": "those of the package"},
+    )
     models: Path = Field(
         default_factory=lambda: Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "rag_rationale/models",
         description="folder of prepared models",
+        json_schema_extra={"default": "`~/.cache/rag_rationale/models`"},
     )
     state: Path = Field(
         default_factory=lambda: Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "rag_rationale",
         description="folder of what the service keeps: keys, cached rationales, the log of those served",
+        json_schema_extra={"default": "`~/.local/state/rag_rationale`"},
     )
     llm: str = Field(
         default="gemma-3-270m",
@@ -45,7 +51,12 @@ class Settings(BaseSettings):
         default="multilingual-e5-small",
         description="embedder: a registry name, a sentence-transformers folder or hub name, or `provider:model`",
     )
-    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, description="threads of the writer")
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="threads of the writer",
+        json_schema_extra={"default": "one per core"},
+    )
     context: int = Field(default=4096, ge=512, description="tokens of the writer's context, all sequences together")
     isolated: bool = Field(default=False, description="run the writer in a process of its own, restarted if it dies")
     host: str = Field(default="127.0.0.1", description="address to listen on")
