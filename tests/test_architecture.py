@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import rag_rationale
 
 ROOT = Path(rag_rationale.__file__).parent
@@ -95,3 +97,12 @@ def test_importing_the_package_loads_no_heavy_library() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert rag_rationale.__all__ == ["Explainer", "Rationale", "RationaleRequest", "__version__"]
+
+
+def test_the_top_level_holds_what_was_agreed_and_nothing_else() -> None:
+    agreed = {"pyproject.toml", "rag_rationale", "indexes", "prompts", "tests", "scripts", "README.md"}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT.parent, capture_output=True, text=True, check=False)
+    found = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    if not found:
+        pytest.skip("not a git checkout")
+    assert {name for name in found if not name.startswith(".")} == agreed | {"LICENSE", "CHANGELOG.md"}

@@ -133,8 +133,8 @@ def test_the_table_of_settings_is_what_the_command_prints(capsys: pytest.Capture
     assert main(["settings"]) == 0
     printed = capsys.readouterr().out
     assert len(Settings.model_fields) == printed.count("\n") - 2
-    kept = (ROOT / "docs" / "settings.md").read_text("utf-8")
-    assert kept.endswith(printed), "run `rag-rationale settings` and put its table into docs/settings.md"
+    kept = (ROOT / "scripts" / "deploy" / "settings.md").read_text("utf-8")
+    assert kept.endswith(printed), "run `rag-rationale settings` and put its table into scripts/deploy/settings.md"
 
 
 def test_the_readme_opens_with_the_two_commands_and_their_output_by_line_25() -> None:
