@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from evaluated import scripted, shop_material
 
-from rag_rationale.evaluation.counterpart import measure_counterpart, sentences_of, write_attempts
+from rag_rationale.evaluation.counterpart import as_reply, beside, measure_counterpart, sentences_of, write_attempts
 from rag_rationale.evaluation.judging import WordJudge
 from rag_rationale.evaluation.memory import Memory
+from rag_rationale.evaluation.personal import measure_personal
+from rag_rationale.evaluation.variety import measure_variety
 from rag_rationale.types import GenerateRequest, Language
 
 
@@ -62,3 +64,25 @@ def test_its_figures_bear_the_names_of_the_services(tmp_path: Path) -> None:
     assert found["citations.abstention.counterpart"].value == pytest.approx(1 / 3)
     assert {m.standing for name, m in found.items() if name.endswith(".counterpart")} == {"counterpart"}
     assert found["latency.median_ms"].standing == "result"
+
+
+def test_it_is_measured_by_the_services_own_instruments(tmp_path: Path) -> None:
+    material = shop_material(tmp_path)
+    engine = scripted(material)
+    memory = Memory(tmp_path / "attempts.jsonl")
+    engine.enqueue("One.", "The pack is light [1].", "The pack is light [1].")
+    attempts = write_attempts(material, memory)
+    replies = [as_reply(a) for a in attempts]
+    assert [[c.cited_text for s in r.sentences for c in s.citations] for r in replies[1:]] == [
+        ["The pack is light."]
+    ] * 2
+    asked = len(engine.history)
+    found = {m.name: m for m in beside(material, attempts, memory, [measure_personal, measure_variety])}
+    assert found["variety.unique.counterpart"].value == pytest.approx((1 + 0.5 + 0.5) / 3)
+    assert found["personal.pairs.all.counterpart"].value == 0.5
+    assert {m.standing for m in found.values()} == {"counterpart"}
+    hidden = [r.prefix.rsplit("\n\n", 1)[-1] for r in engine.history[asked:] if isinstance(r, GenerateRequest)]
+    assert len(hidden) == found["personal.pairs.all.counterpart"].n
+    assert not any(
+        s.text in prompt for prompt in hidden for s in material.subjects if s.item == attempts[0].subject.item
+    )

@@ -18,7 +18,7 @@ from rag_rationale.evaluation.instruments import evaluate
 from rag_rationale.evaluation.judging import WordJudge
 from rag_rationale.evaluation.page import as_page
 from rag_rationale.evaluation.plots import bar_svg, curve_svg
-from rag_rationale.evaluation.report import Report, as_table, figure, read_report, rows
+from rag_rationale.evaluation.report import Report, as_table, duels, figure, read_report, rows
 
 CHOSEN = ("citations", "references", "counterpart")
 FIT = Measure("fit.pairs", 0.62, 80, (0.55, 0.69), target=0.6)
@@ -72,6 +72,25 @@ def test_a_result_stands_beside_its_controls_and_the_counterpart() -> None:
     assert "missed: alarms 0.030 (0.010 to 0.070), target ≤ 0.050 at its worse end" in table
 
 
+def test_the_baseline_is_beaten_where_the_service_is_better_and_only_measures_with_a_better_side_count() -> None:
+    pairs = {
+        "personal.pairs": (0.7, 0.5),
+        "variety.generic": (0.1, 0.3),
+        "latency.median_ms": (9, 8),
+        "citations.words": (3, 9),
+    }
+    measures = [
+        Measure(f"{name}{end}", value, 9, standing=standing)
+        for name, (own, other) in pairs.items()
+        for end, value, standing in (("", own, "result"), (".counterpart", other, "counterpart"))
+    ]
+    found = {own.name: beaten for own, _, beaten in duels(measures)}
+    assert found == {"personal.pairs": True, "variety.generic": True, "latency.median_ms": False}
+    table = as_table(Report({}, (Finding("all", tuple(measures)),)))
+    assert "naive baseline beaten on 2 of 3 lines" in table
+    assert re.search(r"9 +8 +NOT BEATEN +latency", table)
+
+
 @pytest.mark.parametrize(
     ("value", "told"), [(0.0, "0"), (0.9234, "0.923"), (4.567, "4.57"), (168.4, "168"), (math.nan, "-")]
 )
@@ -113,7 +132,7 @@ def test_the_page_asks_for_nothing_and_holds_every_case(tmp_path: Path) -> None:
     page = as_page(Report(made.provenance, (*made.findings, *report().findings), made.written))
     reader = Addresses()
     reader.feed(page)
-    assert reader.found == ["#targets", "#plots", "#measures", "#cases"]
+    assert reader.found == ["#targets", "#baseline", "#plots", "#measures", "#cases"]
     assert not re.search(r"url\(|@import", page)
     assert "&lt;img src=//evil.example/x&gt;" in page
     assert page.count("<article") == len(material.subjects)

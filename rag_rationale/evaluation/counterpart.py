@@ -10,8 +10,8 @@ import json
 import re
 import time
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 
@@ -21,7 +21,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from rag_rationale.evaluation.alce import averaged, by_marker
 from rag_rationale.evaluation.averages import average
 from rag_rationale.evaluation.finding import Finding, Measure
-from rag_rationale.evaluation.judging import Cited, Judge, tokens
+from rag_rationale.evaluation.judging import Cited, Judge, tokens, without_markers
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.memory import Memory
 from rag_rationale.evaluation.references import scored
@@ -29,7 +29,17 @@ from rag_rationale.evaluation.statistics import wilson
 from rag_rationale.language.sentences import split_sentences
 from rag_rationale.retrieval import gather
 from rag_rationale.service.assembling import cited
-from rag_rationale.types import CitedEvidence, Evidence, GenerateRequest, Language, RationaleRequest, Vectors
+from rag_rationale.types import (
+    Citation,
+    CitedEvidence,
+    Evidence,
+    GenerateRequest,
+    Language,
+    Rationale,
+    RationaleRequest,
+    Sentence,
+    Vectors,
+)
 
 NAME = "counterpart"
 OF_ITEM, OF_USER, SENTENCES, TOKENS = 5, 2, 3, 140
@@ -63,7 +73,7 @@ def write_attempts(material: Material, memory: Memory) -> tuple[Attempt, ...]:
     """One attempt per subject, in order; what `memory` holds is not written again."""
     made = []
     for done, subject in enumerate(material.subjects, 1):
-        made.append(_attempt(subject, material, memory))
+        made.append(_attempt(subject, material, memory, frozenset({subject.review})))
         material.progress("counterpart", done, len(material.subjects))
     return tuple(made)
 
@@ -89,6 +99,47 @@ def measure_counterpart(attempts: Sequence[Attempt], material: Material, judge: 
     return Finding(NAME, tuple(measures), per_case={"latency.ms": spent})
 
 
+def beside(
+    material: Material,
+    attempts: Sequence[Attempt],
+    memory: Memory,
+    instruments: Sequence[Callable[[Material], Finding]],
+) -> Iterator[Measure]:
+    """What other instruments find over the baseline's texts in place of the replies, `.counterpart` behind the names.
+    For pairs of users it writes anew, with both their reviews hidden, as the service does.
+    """
+
+    def explain(subject: Subject, hidden: frozenset[str]) -> Rationale:
+        return as_reply(_attempt(subject, material, memory, hidden | {subject.review}))
+
+    written = replace(material, replies=tuple(as_reply(a) for a in attempts), explain=explain)
+    for measure in instruments:
+        for m in measure(written).measures:
+            if m.standing == "result":
+                yield Measure(f"{m.name}.{NAME}", m.value, m.n, m.interval, standing="counterpart")
+
+
+def as_reply(attempt: Attempt) -> Rationale:
+    """An attempt in the shape of a reply, unproven: what its sentences cite holds no words of theirs, so each sentence
+    that names a passage stands for what it says of it.
+    """
+    sentences = []
+    for cited_one in attempt.cited:
+        words = without_markers(cited_one.text)
+        citations = tuple(
+            Citation(label=e.label, evidence_id=e.id, cited_text=words, start_char_index=e.start, end_char_index=e.end)
+            for e in cited_one.evidence
+        )
+        sentences.append(Sentence.model_construct(text=cited_one.text, citations=citations))
+    return Rationale.model_construct(
+        status="grounded" if sentences else "abstained",
+        language=attempt.subject.language,
+        rationale=attempt.text,
+        sentences=tuple(sentences),
+        evidence=tuple({e.label: e for c in attempt.cited for e in c.evidence}.values()),
+    )
+
+
 def _told(attempt: Attempt, judge: Judge) -> dict[str, float]:
     silent = {"citations.abstention": float(not attempt.sentences)}
     if not attempt.sentences:
@@ -101,9 +152,9 @@ def _told(attempt: Attempt, judge: Judge) -> dict[str, float]:
     }
 
 
-def _attempt(subject: Subject, material: Material, memory: Memory) -> Attempt:
+def _attempt(subject: Subject, material: Material, memory: Memory, hidden: frozenset[str]) -> Attempt:
     started = time.perf_counter()
-    title, shown = _passages(subject, material)
+    title, shown = _passages(subject, material, hidden)
     prompt = _template(subject.language).render(title=title, passages=shown)
     known = memory.get(material.engine.name, prompt)
     if known is None:
@@ -130,13 +181,13 @@ def sentences_of(text: str, language: Language) -> tuple[str, ...]:
     return tuple(pieces[:SENTENCES])
 
 
-def _passages(subject: Subject, material: Material) -> tuple[str, list[Evidence]]:
+def _passages(subject: Subject, material: Material, hidden: frozenset[str]) -> tuple[str, list[Evidence]]:
     """The item's title, and the passages nearest to it and to the user's history by plain cosine, best first."""
     snapshot = material.snapshot
     request = RationaleRequest.model_validate(
         {"index": snapshot.manifest.name, "user": {"id": subject.user}, "item": {"id": subject.item}}
     )
-    pool = gather(request, snapshot, material.embedder, min_trust=material.min_trust, exclude={subject.review})
+    pool = gather(request, snapshot, material.embedder, min_trust=material.min_trust, exclude=hidden)
     titles = [e for e in pool.facts if e.passage.field == "title"]
     about = [e for e in (*pool.facts, *pool.reviews) if e.passage.field != "title"]
     known = snapshot.vectors([e.passage for e in (*titles, *pool.history)])

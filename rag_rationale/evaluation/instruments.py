@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import rag_rationale
 from rag_rationale.errors import InvalidRequestError
 from rag_rationale.evaluation.citations import measure_citations, title_of
-from rag_rationale.evaluation.counterpart import Attempt, measure_counterpart, write_attempts
+from rag_rationale.evaluation.counterpart import Attempt, beside, measure_counterpart, write_attempts
 from rag_rationale.evaluation.finding import Finding
 from rag_rationale.evaluation.honesty import measure_honesty
 from rag_rationale.evaluation.judging import Judge
@@ -17,12 +18,14 @@ from rag_rationale.evaluation.likelihood import measure_likelihood
 from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.memory import Memory
 from rag_rationale.evaluation.personal import measure_personal
+from rag_rationale.evaluation.polarity import measure_polarity
 from rag_rationale.evaluation.references import measure_references
 from rag_rationale.evaluation.removal import measure_removal
 from rag_rationale.evaluation.report import Report, Written
 from rag_rationale.evaluation.running import code_version
 from rag_rationale.evaluation.variety import measure_variety
 from rag_rationale.evaluation.verifying import measure_verifier
+from rag_rationale.retrieval import PraiseJudge
 from rag_rationale.types import Rationale
 
 _COUNTERPART, _VERIFIER = "counterpart", "verifier"
@@ -34,7 +37,12 @@ _INSTRUMENTS: dict[str, Callable[[Material, Judge], Finding]] = {
     "variety": lambda material, _: measure_variety(material),
     "removal": lambda material, _: measure_removal(material),
     "likelihood": lambda material, _: measure_likelihood(material),
+    "polarity": lambda material, _: measure_polarity(
+        material.analysers, PraiseJudge(material.snapshot, material.indexer or material.embedder)
+    ),
 }
+_BESIDE = {"personal": measure_personal, "variety": measure_variety, "likelihood": measure_likelihood}
+"""What the counterpart's texts are measured by too, where it is among the instruments that run."""
 INSTRUMENTS = (*_INSTRUMENTS, _VERIFIER, _COUNTERPART)
 
 
@@ -62,8 +70,11 @@ def evaluate(
         findings.append(measure_verifier(material, wice=wice))
     attempts: tuple[Attempt, ...] = ()
     if _COUNTERPART in instruments:
-        attempts = write_attempts(material, Memory(folder / f"{_COUNTERPART}.jsonl"))
-        findings.append(measure_counterpart(attempts, material, judge))
+        memory = Memory(folder / f"{_COUNTERPART}.jsonl")
+        attempts = write_attempts(material, memory)
+        own = measure_counterpart(attempts, material, judge)
+        also = beside(material, attempts, memory, [of for name, of in _BESIDE.items() if name in instruments])
+        findings.append(replace(own, measures=(*own.measures, *also)))
     provenance = _provenance(material, judge) | dict(told or {})
     return Report(provenance, tuple(findings), _written(material, attempts))
 

@@ -41,8 +41,8 @@ class Subject:
 class Material:
     """One evaluation's material. `replies` has one rationale per subject, in order, made with her review excluded.
 
-    `embedder` judges closeness and may differ from the index's own. `seed` feeds every random choice. Reviews below
-    `min_trust` are evidence to nobody but their author.
+    `embedder` judges closeness and may differ from `indexer`, the index's own. `seed` feeds every random choice.
+    Reviews below `min_trust` are evidence to nobody but their author.
     """
 
     index: str
@@ -56,3 +56,4 @@ class Material:
     min_trust: float = 0.5
     analysers: Mapping[Language, Analyser] = field(default_factory=dict)
     progress: Progress = quiet
+    indexer: Embedder | None = None

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from rag_rationale.evaluation.plots import bar_svg, curve_svg
-from rag_rationale.evaluation.report import Report, Written, figure, gathered, rows, target, told
+from rag_rationale.evaluation.report import Report, Written, duels, figure, gathered, rows, target, told
 from rag_rationale.types import CitedEvidence, Claim
 
 _SIDES = {"item": "the item's own text", "review": "a review of it", "history": "this user's history"}
@@ -21,6 +21,7 @@ def as_page(report: Report) -> str:
         report=report,
         targets=[m for m in report.measures if m.target is not None],
         blocks=[(f, rows(f.measures)) for f in gathered(report) if f.measures or f.cases],
+        duels=duels(report.measures),
         curves=[curve for f in report.findings for curve in f.curves],
     )
 

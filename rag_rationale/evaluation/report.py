@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,19 @@ from rag_rationale.evaluation.finding import Finding, Measure
 from rag_rationale.types import CitedEvidence, Language, Rationale
 
 FORMAT = 1
+HIGHER = (
+    "citations.recall",
+    "citations.precision",
+    "personal",
+    "variety.right_item",
+    "variety.unique",
+    "variety.distinct_2",
+    "likelihood.gain",
+    "likelihood.fluency",
+    "references",
+)
+LOWER = ("variety.generic", "variety.opening_repeated", "latency")
+"""Begins of the names of measures in which more, or less, is better; in the others neither is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +88,10 @@ class Report:
             "targets": {
                 m.name: _plain(m, "value", "interval", "target", "met") for m in measures if m.target is not None
             },
+            "beside_the_baseline": [
+                {"name": own.name, "value": own.value, "baseline": other.value, "beaten": won}
+                for own, other, won in duels(measures)
+            ],
             "measures": {
                 m.name: {
                     "instrument": finding.instrument,
@@ -121,12 +138,34 @@ def _row(measure: Measure, beside: list[Measure]) -> Row:
     return Row(measure, controls, next((m for m in beside if m.standing == "counterpart"), None))
 
 
+def duels(measures: Iterable[Measure]) -> list[tuple[Measure, Measure, bool]]:
+    """Every result that has a counterpart and a better direction, with that counterpart and whether it is beaten."""
+    found = []
+    for row in rows(measures):
+        own, other = row.measure, row.counterpart
+        if other is None or math.isnan(own.value) or math.isnan(other.value):
+            continue
+        if own.name.startswith(HIGHER + LOWER):
+            found.append(
+                (own, other, own.value < other.value if own.name.startswith(LOWER) else own.value > other.value)
+            )
+    return found
+
+
 def as_table(report: Report) -> str:
     """For a terminal: a block per instrument, each result with its interval, target, controls and counterpart."""
     blocks = [_block(f) for f in gathered(report) if f.measures]
     targets = [m for m in report.measures if m.target is not None]
     met = sum(bool(m.met) for m in targets)
     missed = "".join(f"\n  missed: {m.name} {told(m)}, target {target(m)}" for m in targets if not m.met)
+    against = duels(report.measures)
+    if against:
+        lines = [("service", "baseline", "", "")]
+        lines += [(told(own), told(other), "beaten" if won else "NOT BEATEN", own.name) for own, other, won in against]
+        won = sum(beaten for *_, beaten in against)
+        blocks.append(
+            "\n".join([f"naive baseline beaten on {won} of {len(against)} lines", *(f"  {x}" for x in _columns(lines))])
+        )
     return "\n\n".join([*blocks, f"{met} of {len(targets)} targets met{missed}"])
 
 
@@ -158,9 +197,13 @@ def _block(finding: Finding) -> str:
                 ", ".join(f"{name} {figure(other.value)}" for name, other in beside),
             )
         )
-    widths = [max(len(line[column]) for line in lines) for column in range(6)]
-    told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([finding.instrument, *(f"  {line}" for line in told), *(f"  note: {n}" for n in finding.notes)])
+    notes = (f"note: {n}" for n in finding.notes)
+    return "\n".join([finding.instrument, *(f"  {line}" for line in (*_columns(lines), *notes))])
+
+
+def _columns(lines: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
 def figure(value: float) -> str:

@@ -64,6 +64,7 @@ def prepare(
         min_trust=min_trust,
         analysers=explainer.analysers,
         progress=progress,
+        indexer=explainer.embedder,
     )
 
 
