@@ -75,9 +75,6 @@ def ids(documents: list[Document]) -> list[str]:
     return [document.metadata["source_id"] for document in documents]
 
 
-pytest.mark.asyncio(RetrieversIntegrationTests.test_ainvoke_returns_documents)  # it leaves the plugin's mode open
-
-
 class TestEvidenceRetriever(RetrieversIntegrationTests):
     """LangChain's own suite."""
 

@@ -4,6 +4,7 @@ from rag_rationale.connect.models import LangChainEmbedder, LangChainEngine, Rat
 from rag_rationale.connect.opening import open_embedder, open_explainer
 from rag_rationale.connect.retriever import EvidenceRetriever
 from rag_rationale.connect.runnable import ExplainerRunnable
+from rag_rationale.connect.store import SnapshotStore
 
 __all__ = [
     "EvidenceRetriever",
@@ -11,6 +12,7 @@ __all__ = [
     "LangChainEmbedder",
     "LangChainEngine",
     "RationaleEmbeddings",
+    "SnapshotStore",
     "TextsLeaveWarning",
     "open_embedder",
     "open_explainer",

@@ -187,15 +187,15 @@ class RationaleEmbeddings(Embeddings):
     """Any embedder of this package as LangChain's `Embeddings`, queries and documents kept apart."""
 
     def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+        self.embedder = embedder
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """One vector of norm 1 per text, in the order given; [] for none."""
-        return [[float(x) for x in row] for row in self._embedder.embed(texts, role="passage")]
+        return [[float(x) for x in row] for row in self.embedder.embed(texts, role="passage")]
 
     def embed_query(self, text: str) -> list[float]:
         """The vector of a query, of norm 1."""
-        return [float(x) for x in self._embedder.embed([text], role="query")[0]]
+        return [float(x) for x in self.embedder.embed([text], role="query")[0]]
 
 
 def _warn(spec: str) -> None:

@@ -47,7 +47,7 @@ class EvidenceRetriever(BaseRetriever):
             found = self._anywhere(query, snapshot, own=own, k=most)
         else:
             found = self._about(self._request(self.item, query), snapshot)
-        return [_document(evidence) for evidence in found[: max(most, 0)]]
+        return [document_of(evidence) for evidence in found[: max(most, 0)]]
 
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, k: int | None = None
@@ -107,7 +107,8 @@ class EvidenceRetriever(BaseRetriever):
         return passage.kind == "item" or passage.trust >= self.explainer.settings.min_trust
 
 
-def _document(evidence: Evidence) -> Document:
+def document_of(evidence: Evidence) -> Document:
+    """A piece of evidence as a Document, without its author."""
     shown = cited(evidence, 0).model_dump(exclude={"label", "id", "text"})
     return Document(evidence.passage.text, id=evidence.id, metadata={"evidence_id": evidence.id, **shown})
 

@@ -12,7 +12,7 @@ from rag_rationale.index.layout import (
 from rag_rationale.index.segments import Segment, SegmentWriter, segment_id
 from rag_rationale.index.snapshot import SnapshotReader, check_embedder, open_snapshot
 from rag_rationale.index.statistics import centre_vectors
-from rag_rationale.index.tombstones import Tombstone
+from rag_rationale.index.tombstones import Tombstone, read_tombstones
 from rag_rationale.index.versions import (
     VersionInfo,
     collect_garbage,
@@ -45,6 +45,7 @@ __all__ = [
     "open_snapshot",
     "promote",
     "read_manifest",
+    "read_tombstones",
     "rollback",
     "segment_id",
     "set_current",

@@ -99,6 +99,10 @@ class Rows:
             found[here] = self.segments[number].vectors[rows[here] - self.offsets[number]]
         return found
 
+    def home(self, row: int) -> str:
+        """The id of the segment that a global passage row lies in."""
+        return self.segments[int(np.searchsorted(self.offsets, row, side="right")) - 1].id
+
     def release(self) -> None:
         """Give the vectors' pages back; they are read again when asked for."""
         for segment in self.segments:
