@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     )
     state: Path = Field(
         default_factory=lambda: Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "rag_rationale",
-        description="folder of what the service keeps: keys, cached rationales, the log of those served",
+        description="folder of what the service keeps: keys, labels, cached rationales, the log of those served",
         json_schema_extra={"default": "`~/.local/state/rag_rationale`"},
     )
     llm: str = Field(

@@ -1,30 +1,28 @@
-"""A template file: YAML front matter, frames with what they assert, and the text that the writer model reads.
+"""What a template is: the front matter of its file, frames with what they assert, the text that the writer model reads.
 
-It checks everything a file can get wrong when the file is loaded, and names file and line. It knows nothing of evidence
-or models.
+It knows nothing of files, evidence or models; `loading` makes one from a file.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 import jinja2
-import jinja2.meta
-import yaml
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from rag_rationale.errors import TemplateError
-from rag_rationale.types import Asserts, Kind, Language, Mode, Polarity, Shape
+from rag_rationale.types import Asserts, Capability, Kind, Language, Mode, Polarity, Shape, Side
 
-Role = Literal["own", "earlier", "theirs", "facts"]
+Role = Literal["own", "earlier", "theirs", "others", "facts"]
 ROLES: tuple[Role, ...] = get_args(Role)
-_PLACE = re.compile(r"\{\{\s*(\w+)\.(\w+)\s*\}\}")
-_BODY_VARIABLES = {"title", "own"}
+SIDES: Mapping[Role, Side] = {
+    "own": "history",
+    "earlier": "history",
+    "theirs": "review",
+    "others": "review",
+    "facts": "item",
+}
 
 
 class _Part(BaseModel):
@@ -41,9 +39,15 @@ class RoleSpec(_Part):
 
 
 class SlotSpec(_Part):
-    """What may fill a slot of this shape, beyond its limit: with "the", or with the article of its source."""
+    """What may fill a slot of this shape: with "the", or with the article of its source; only words that speak of a
+    third person; of which sides; how long at most (before `limits`). `examples` are for the prompt and for `lint`.
+    """
 
     article: Literal["definite", "own"] | None = None
+    person: Literal["third"] | None = None
+    sides: tuple[Side, ...] | None = None
+    longest: int | None = Field(default=None, gt=0)
+    examples: tuple[str, ...] = ()
 
 
 class FrameSpec(_Part):
@@ -57,6 +61,7 @@ class FrameSpec(_Part):
     own: RoleSpec | None = None
     earlier: RoleSpec | None = None
     theirs: RoleSpec | None = None
+    others: RoleSpec | None = None
     facts: RoleSpec | None = None
 
 
@@ -68,6 +73,52 @@ class Limits(_Part):
     clause: int = Field(gt=0)
     quote: int = Field(gt=0)
     title: int = Field(gt=0)
+
+
+class PlanSpec(_Part):
+    """Which kinds of sentences to write, in order, the last again and again; empty leaves it to the planner. Without
+    history a match becomes a merit, and a caveat that is due comes whatever stands here. `facts`: how many merits at
+    most rest on the item's own text.
+    """
+
+    order: tuple[Kind, ...] = ()
+    facts: int = Field(default=1, ge=0)
+
+
+class Sampling(_Part):
+    """How a sentence is chosen: out of how many `plans`; always the best at `temperature` 0, above it now and then
+    another, the likelier the higher (nats per token of the ranking).
+    """
+
+    plans: int = Field(default=6, ge=1, le=24)
+    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+
+
+class Requires(_Part):
+    """What the writer model must be able to do, and how many tokens of context it needs."""
+
+    capabilities: tuple[Capability, ...] = ()
+    context: int = Field(default=0, ge=0)
+
+
+class Check(_Part):
+    """A test in the front matter: a request (`index`: the one that the tests are run over) and what its reply must be.
+
+    `contains` and `not-contains` are of the text, `max-length` in characters, `cites-side` names sides of which each is
+    cited, `verdict` is what becomes of the request, `no-opening-repeated` that no two of its sentences begin alike.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-"))
+
+    name: str
+    request: dict[str, Any]
+    contains: tuple[str, ...] = ()
+    not_contains: tuple[str, ...] = ()
+    max_length: int | None = Field(default=None, gt=0)
+    language: Language | None = None
+    verdict: Literal["supported", "abstained"] | None = None
+    cites_side: tuple[Side, ...] = ()
+    no_opening_repeated: bool = False
 
 
 class FrontMatter(_Part):
@@ -83,8 +134,25 @@ class FrontMatter(_Part):
     verbs: dict[str, str]
     leads: dict[Shape, str]
     slots: dict[Shape, SlotSpec] = {}
+    plan: PlanSpec = PlanSpec()
+    sampling: Sampling = Sampling()
+    requires: Requires = Requires()
     forbidden: tuple[str, ...] = ()
     frames: tuple[FrameSpec, ...] = Field(min_length=1)
+    tests: tuple[Check, ...] = ()
+
+    def longest(self, shape: Shape) -> int:
+        """The greatest length of what fills a slot of this shape."""
+        spec = self.slots.get(shape)
+        if spec is not None and spec.longest is not None:
+            return spec.longest
+        match shape:
+            case "np" | "quote":
+                return self.limits.np if shape == "np" else self.limits.quote
+            case "identity" | "clause" | "liking":
+                return self.limits.clause
+            case _:
+                return self.limits.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +186,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """One version of a template in one language."""
+    """One version of a template in one language. `variables` are those that its body uses."""
 
     name: str
     number: int
@@ -126,6 +194,7 @@ class Template:
     language: Language
     meta: FrontMatter
     frames: tuple[Frame, ...]
+    variables: frozenset[str]
     _body: jinja2.Template
 
     @property
@@ -134,7 +203,8 @@ class Template:
 
     def prompt(self, *, title: str, own: str | None) -> str:
         """The text that the writer model continues: `title` of the item, `own` words of this user or None."""
-        return self._body.render(title=title, own=own).rstrip("\n")
+        examples = {shape: spec.examples for shape, spec in self.meta.slots.items()}
+        return self._body.render(title=title, own=own, examples=examples).rstrip("\n")
 
     @property
     def shared_prompt(self) -> int:
@@ -142,151 +212,3 @@ class Template:
         one = self.prompt(title="\x01", own="\x01")
         two = self.prompt(title="\x02", own=None)
         return next((i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b), 0)
-
-
-def load_template(path: Path, *, root: Path) -> Template:
-    """Read `prompts/<name>/<lang>.v<N>.prompt`. Partials are looked up from `root`, the prompts folder.
-
-    Raises TemplateError with file and line for a broken front matter, an undeclared variable, a frame that loses its
-    citation or cites what it does not use.
-    """
-    named = re.fullmatch(r"(en|zh)\.v(\d+)\.prompt", path.name)
-    if named is None:
-        raise TemplateError(path, 0, "a template file is named <en|zh>.v<number>.prompt.")
-    text = path.read_text("utf-8")
-    match = re.match(r"---\n(.*?)\n---\n(.*)\Z", text, re.DOTALL)
-    if match is None:
-        raise TemplateError(path, 1, "expected YAML front matter between two lines of `---`.")
-    meta = _front_matter(path, match[1])
-    frames = tuple(_frame(path, text, spec) for spec in meta.frames)
-    if len({f.id for f in frames}) < len(frames):
-        raise TemplateError(path, 0, "two frames have the same id.")
-    environment = ImmutableSandboxedEnvironment(
-        loader=jinja2.FileSystemLoader(root), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
-    )
-    first_line = text[: match.start(2)].count("\n") + 1
-    closure, body = _compile_body(environment, path, match[2], first_line)
-    version = hashlib.sha256("\x00".join([match[1], *closure]).encode()).hexdigest()[:12]
-    language: Language = "en" if named[1] == "en" else "zh"
-    return Template(path.parent.name, int(named[2]), version, language, meta, frames, body)
-
-
-def _front_matter(path: Path, text: str) -> FrontMatter:
-    try:
-        return FrontMatter.model_validate(yaml.safe_load(text))
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        raise TemplateError(
-            path, (mark.line if mark else 0) + 2, f"front matter is not YAML: {error.problem}."
-        ) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(p) for p in first["loc"])
-        raise TemplateError(path, _line_of(text, first["loc"]) + 1, f"`{place}`: {first['msg']}.") from error
-
-
-def _line_of(text: str, location: tuple[int | str, ...]) -> int:
-    """Line (from 1) in the YAML of the deepest node on `location` that exists."""
-    node = yaml.compose(text)
-    line = 1
-    for key in location:
-        children: list[Any] = []
-        if isinstance(node, yaml.MappingNode):
-            children = [v for k, v in node.value if k.value == str(key)]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            children = [node.value[key]]
-        if not children:
-            break
-        node = children[0]
-        line = node.start_mark.line + 1
-    return line
-
-
-def _frame(path: Path, text: str, spec: FrameSpec) -> Frame:
-    line = next((n for n, row in enumerate(text.split("\n"), 1) if re.search(rf"id:\s*{spec.id}\s*(#|$)", row)), 0)
-    declared: dict[Role, RoleSpec] = {role: s for role in ROLES if (s := getattr(spec, role)) is not None}
-    parts: list[str | Slot] = []
-    at = 0
-    for place in _PLACE.finditer(spec.text):
-        role, shape = place[1], place[2]
-        if role not in declared:
-            raise TemplateError(
-                path,
-                line,
-                f"frame '{spec.id}' uses undeclared variable '{role}'.",
-                remedy=f"Declare it in the frame, for instance `{role}: {{}}`; roles are {', '.join(ROLES)}.",
-            )
-        if shape != "cite" and shape not in get_args(Shape):
-            raise TemplateError(
-                path, line, f"frame '{spec.id}': '{role}.{shape}' is none of {', '.join(get_args(Shape))}."
-            )
-        if at < place.start():
-            parts.append(spec.text[at : place.start()])
-        parts.append(Slot(role, shape))  # type: ignore[arg-type]
-        at = place.end()
-    if at < len(spec.text):
-        parts.append(spec.text[at:])
-    if any(isinstance(p, str) and re.search(r"\{\{|\}\}|\{%", p) for p in parts):
-        raise TemplateError(
-            path, line, f"frame '{spec.id}': only {{{{ role.shape }}}} and {{{{ role.cite }}}} stand in a frame."
-        )
-    for role in declared:
-        cited = sum(isinstance(p, Slot) and p.role == role and p.shape == "cite" for p in parts)
-        if cited != 1 or not any(isinstance(p, Slot) and p.role == role and p.shape != "cite" for p in parts):
-            raise TemplateError(
-                path,
-                line,
-                f"frame '{spec.id}' cites '{role}' {cited} times.",
-                remedy=f"Use its words and put {{{{ {role}.cite }}}} once behind them, or take the role out.",
-            )
-    if not declared:
-        raise TemplateError(
-            path, line, f"frame '{spec.id}' rests on no evidence.", remedy="Declare a role and cite it."
-        )
-    asserts = {
-        role: Asserts(
-            side={"own": "history", "earlier": "history", "theirs": "review", "facts": "item"}[role],  # type: ignore[arg-type]
-            event=None if s.event is None else "any" if isinstance(s.event, tuple) else s.event,
-            polarity=s.polarity,
-            speakers=s.speakers,
-            tense=s.tense,
-        )
-        for role, s in declared.items()
-    }
-    events = {role: None if s.event is None else _events(s.event) for role, s in declared.items()}
-    return Frame(spec.id, spec.kind, spec.mode, tuple(parts), asserts, events, spec.follows)
-
-
-def _events(event: str | tuple[str, ...]) -> tuple[str, ...]:
-    return event if isinstance(event, tuple) else (event,)
-
-
-def _compile_body(
-    environment: ImmutableSandboxedEnvironment, path: Path, body: str, first_line: int
-) -> tuple[list[str], jinja2.Template]:
-    """The body's closure of source texts and its compiled form."""
-    closure, queue = [body], [body]
-    try:
-        while queue:
-            tree = environment.parse(queue.pop())
-            undeclared = jinja2.meta.find_undeclared_variables(tree) - _BODY_VARIABLES
-            if undeclared:
-                name = sorted(undeclared)[0]
-                found = re.search(rf"\b{re.escape(name)}\b", body)
-                line = first_line + body[: found.start()].count("\n") if found else first_line
-                raise TemplateError(
-                    path,
-                    line,
-                    f"undeclared variable '{name}'.",
-                    remedy=f"A prompt may use {', '.join(sorted(_BODY_VARIABLES))}.",
-                )
-            for name_ in jinja2.meta.find_referenced_templates(tree):
-                if name_ is not None:
-                    source, _, _ = environment.loader.get_source(environment, name_)  # type: ignore[union-attr]
-                    closure.append(source)
-                    queue.append(source)
-        return closure, environment.from_string(body)
-    except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(path, first_line + error.lineno - 1, f"{error.message}.") from error
-    except jinja2.TemplateNotFound as error:
-        raise TemplateError(path, first_line, f"no partial '{error.name}' in the prompts folder.") from error

@@ -59,7 +59,7 @@ class Explainer:
         analysers: Mapping[Language, Analyser],
     ) -> None:
         self.settings, self.embedder, self.engine = settings, embedder, engine
-        self.templates = TemplateStore(settings.prompts)
+        self.templates = TemplateStore(settings.prompts, state=settings.state)
         self.snapshots = Snapshots(settings.indexes, embedder)
         self.analysers = analysers
 
@@ -123,7 +123,7 @@ class Explainer:
         pool = gather(request, snapshot, embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
-        template = self.templates.get(request.template, language=language)
+        template = self.templates.get(request.template, language=language, user=_share(request))
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = self.snapshots.rarity(request.index)
         judge = PraiseJudge(snapshot, embedder)
@@ -180,3 +180,8 @@ class Explainer:
             ),
             timings_ms=work.clock.timings(),
         )
+
+
+def _share(request: RationaleRequest) -> str:
+    """Who shares in a split of traffic: a user with an id always as the same, one without by what is known of her."""
+    return request.user.id or f"{request.user.model_dump_json()} {request.item.model_dump_json()}"
