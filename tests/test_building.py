@@ -100,8 +100,8 @@ def test_ids_and_texts_do_not_depend_on_the_order_of_rows(run: Build, tmp_path: 
     for kind, rows in (("items", planted.items()), ("reviews", planted.reviews())):
         chance.shuffle(rows)
         changes[kind] = planted.write_jsonl(tmp_path / f"{kind}.jsonl", rows)
-    run(**changes)
-    after = _everything(tmp_path / "indexes")
+    run(**changes, folder=tmp_path / "others")
+    after = _everything(tmp_path / "others")
     assert before.keys() == after.keys()
     assert all(before[name].text == after[name].text for name in before)
     assert any(before[name].row != after[name].row for name in before)

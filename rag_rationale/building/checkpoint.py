@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_rationale.errors import RagRationaleError
-from rag_rationale.index import Segment
+from rag_rationale.index import Segment, sync
 from rag_rationale.types import Embedder, Vectors
 
 SCRATCH = ".building-"
@@ -31,6 +31,7 @@ class Checkpoint:
     def __init__(self, scratch: Path, *, passages: int, embedder: Embedder) -> None:
         self._done = np.lib.format.open_memmap(scratch / "done.npy", mode="w+", dtype=np.bool_, shape=(passages,))
         identity = {"name": embedder.name, "dimension": embedder.dimension}
+        sync(scratch / "segment" / "segment.sqlite")  # rows that survive a power cut, or no checkpoint
         (scratch / "embedder.json").write_text(json.dumps(identity), encoding="utf-8")
 
     def mark(self, rows: Sequence[int]) -> None:

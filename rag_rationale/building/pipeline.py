@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
 from rag_rationale.building.checkpoint import SCRATCH, Checkpoint, clear, is_worth_keeping
 from rag_rationale.building.filling import Files, fill
+from rag_rationale.building.forgotten import Forgotten
 from rag_rationale.building.guards import check_size, check_smoke
 from rag_rationale.building.report import BuildReport
 from rag_rationale.building.reuse import KnownVectors
+from rag_rationale.building.unchanged import Unchanged
 from rag_rationale.corpus import ColumnMap
-from rag_rationale.index import SegmentWriter, index_root, locked, open_snapshot, set_current, write_version
+from rag_rationale.index import (
+    Segment,
+    SegmentWriter,
+    SnapshotReader,
+    Tombstone,
+    compact,
+    index_root,
+    locked,
+    open_snapshot,
+    read_tombstones,
+    segment_id,
+    set_current,
+    write_version,
+)
 from rag_rationale.types import Embedder, Progress
 
+MOST_SEGMENTS = 8
+MOST_OUTDATED = 0.1
 _CHUNK = 512
 
 
@@ -33,12 +50,15 @@ def build(
     folder: Path,
     promote: bool = True,
     strict: bool = False,
+    forget: Collection[str] = (),
     progress: Progress | None = None,
 ) -> BuildReport:
     """Build a new version of index `name` in `folder` from catalogue files and make it current.
 
-    Files are streamed: memory holds a chunk of texts, and a few dozen bytes a passage. Vectors that the current version
-    or a build that died has under the same embedder are taken over. Until the last step nothing that a reader sees has
+    Files are streamed: memory holds a chunk of texts, and a few dozen bytes a passage. Rows that the current version
+    holds already, under the same embedder, are shared with it and not cut or embedded again; vectors of passages that
+    it or a build that died has are taken over. What is gone from the files leaves with its bytes. Users in `forget`
+    are left out, in this build and all later ones of this index. Until the last step nothing that a reader sees has
     changed, whenever the process dies. With `promote` the version becomes current, unless it holds over 20 % fewer
     items or reviews than the current one or does not find its own items: then it stays on disk and SnapshotError says
     why.
@@ -49,48 +69,85 @@ def build(
     report = BuildReport(name)
     files = Files(items, reviews, events, users, columns)
     with locked(root), _scratch(root) as scratch:
-        segment = SegmentWriter(scratch / "segment", dimension=embedder.dimension)
-        try:
-            with _timed(report, "read"):
-                fill(segment, files, report, strict=strict, progress=progress or _quiet)
-                segment.finish_rows()
-            with _timed(report, "embed"):
-                checkpoint = Checkpoint(scratch, passages=segment.passages, embedder=embedder)
-                with KnownVectors(folder, name, embedder) as known:
-                    _reuse(segment, checkpoint, known, report)
-                clear(root, keep=scratch)
-                _embed(segment, checkpoint, embedder, report, progress or _quiet)
-        finally:
-            segment.close()
-        with _timed(report, "index"):
-            manifest = write_version(
-                root,
-                [scratch / "segment"],
-                embedder=embedder.name,
-                dimension=embedder.dimension,
-                report=report.as_json(),
-            )
+        forgotten = Forgotten(root)
+        forgotten.add(forget)
+        with _timed(report, "open"):
+            known = KnownVectors(folder, name, embedder)
+        with known, closing(Unchanged(known.base)) as unchanged:
+            segment = SegmentWriter(scratch / "segment", dimension=embedder.dimension)
+            try:
+                with _timed(report, "read"):
+                    fill(
+                        segment, files, report, unchanged=unchanged, forgotten=forgotten, strict=strict,
+                        progress=progress or _quiet,
+                    )  # fmt: skip
+                    segment.finish_rows()
+                with _timed(report, "embed"):
+                    checkpoint = Checkpoint(scratch, passages=segment.passages, embedder=embedder)
+                    _reuse(segment, checkpoint, known)
+                    clear(root, keep=scratch)
+                    _embed(segment, checkpoint, embedder, report, progress or _quiet)
+            finally:
+                segment.close()
+            with _timed(report, "join"):
+                segments, tombstones = _join(scratch, known.base, unchanged, report, dimension=embedder.dimension)
+            with _timed(report, "index"):
+                manifest = write_version(
+                    root,
+                    segments,
+                    embedder=embedder.name,
+                    dimension=embedder.dimension,
+                    tombstones=tombstones,
+                    report=report.as_json(),
+                )
         report.version, report.counts = manifest.version, manifest.counts
+        report.reused = sum(manifest.languages.values()) - report.embedded
         if promote:
             with _timed(report, "check"):
                 _promote(folder, name, report, embedder)
     return report
 
 
-def _reuse(segment: SegmentWriter, checkpoint: Checkpoint, known: KnownVectors, report: BuildReport) -> None:
+def _reuse(segment: SegmentWriter, checkpoint: Checkpoint, known: KnownVectors) -> None:
     for batch in segment.clean_texts(chunk=_CHUNK):
         found, vectors = known.find([name for _, name, _ in batch])
         if vectors is not None:
             rows = [batch[at][0] for at in found]
             segment.set_vectors(rows, vectors)
             checkpoint.mark(rows)
-            report.reused += len(found)
+
+
+def _join(
+    scratch: Path, base: SnapshotReader | None, unchanged: Unchanged, report: BuildReport, *, dimension: int
+) -> tuple[list[Path], list[Tombstone]]:
+    """The segments of the new version and what is gone from them: the base's with the new one, or one made of all.
+
+    All are written as one where something is gone altogether, so that its bytes go too; where over a tenth of what the
+    base holds is out of date; and where there would be too many to ask quickly.
+    """
+    fresh = scratch / "segment"
+    report.unchanged, left = unchanged.count()
+    if base is None or not report.unchanged:
+        report.removed = left
+        return [fresh], []
+    twin = segment_id(fresh)  # one that held just this before; the new one takes its place
+    segments = [base.folder / "segments" / name for name in base.manifest.segments if name != twin]
+    with closing(Segment(fresh)) as new:
+        report.removed = sum(not new.has_row(gone.gone, gone.key) for gone in unchanged.left())
+    old = len(base.rows.dead) / max(len(base.rows), 1) + left / (left + report.unchanged)
+    tombstones = [*read_tombstones(base.folder / "tombstones.jsonl"), *unchanged.left()]
+    tombstones += [Tombstone(segment.name, "activity", "") for segment in segments]
+    tombstones = [gone for gone in tombstones if gone.segment != twin]
+    if report.removed or old > MOST_OUTDATED or len(segments) == MOST_SEGMENTS:
+        report.compacted = True
+        return [compact(scratch / "whole", [*segments, fresh], tombstones, dimension=dimension)], []
+    return [*segments, fresh], tombstones
 
 
 def _embed(
     segment: SegmentWriter, checkpoint: Checkpoint, embedder: Embedder, report: BuildReport, progress: Progress
 ) -> None:
-    total = report.languages.total()
+    total, done = report.languages.total(), 0
     for batch in segment.clean_texts(chunk=_CHUNK):
         fresh = [batch[at] for at in checkpoint.missing([row for row, _, _ in batch])]
         if fresh:
@@ -98,7 +155,8 @@ def _embed(
             segment.set_vectors(rows, embedder.embed([text for _, _, text in fresh], role="passage"))
             checkpoint.mark(rows)
         report.embedded += len(fresh)
-        progress("embed", report.reused + report.embedded, total)
+        done += len(batch)
+        progress("embed", done, total)
 
 
 def _promote(folder: Path, name: str, report: BuildReport, embedder: Embedder) -> None:

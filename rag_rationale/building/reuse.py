@@ -25,6 +25,11 @@ class KnownVectors:
         self._snapshot = _sound_snapshot(folder, name, embedder)
         self._leftovers = leftovers(index_root(folder, name), embedder)
 
+    @property
+    def base(self) -> SnapshotReader | None:
+        """The current version, where it is sound and of the same embedder."""
+        return self._snapshot
+
     def find(self, ids: Sequence[str]) -> tuple[list[int], Vectors | None]:
         """Positions in `ids` whose vectors are known, each once, and those vectors in that order."""
         found, blocks = self._in_snapshot(ids)

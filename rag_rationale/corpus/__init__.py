@@ -1,6 +1,7 @@
 """From catalogue files to passages: reading, masking, cutting, quarantine."""
 
 from rag_rationale.corpus.columns import ColumnMap, read_columns, ready_maps
+from rag_rationale.corpus.fingerprint import row_digest
 from rag_rationale.corpus.passages import item_passages, passage_bounds, passage_id, review_passages
 from rag_rationale.corpus.quarantine import quarantine_reason
 from rag_rationale.corpus.read import FileReport, read_events, read_items, read_reviews, read_users
@@ -35,4 +36,5 @@ __all__ = [
     "ready_maps",
     "review_passages",
     "review_sources",
+    "row_digest",
 ]

@@ -1,5 +1,6 @@
 """Snapshots on disk and the door to FAISS."""
 
+from rag_rationale.index.compacting import compact
 from rag_rationale.index.layout import (
     check_files,
     current_version,
@@ -8,6 +9,9 @@ from rag_rationale.index.layout import (
     locked,
     read_manifest,
     set_current,
+    sync,
+    version_folder,
+    write_atomically,
 )
 from rag_rationale.index.segments import Segment, SegmentWriter, segment_id
 from rag_rationale.index.snapshot import SnapshotReader, check_embedder, open_snapshot
@@ -35,6 +39,7 @@ __all__ = [
     "check_embedder",
     "check_files",
     "collect_garbage",
+    "compact",
     "current_version",
     "describe_versions",
     "diff",
@@ -49,6 +54,9 @@ __all__ = [
     "rollback",
     "segment_id",
     "set_current",
+    "sync",
     "verify",
+    "version_folder",
+    "write_atomically",
     "write_version",
 ]

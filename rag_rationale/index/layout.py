@@ -21,7 +21,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath
 
 from filelock import FileLock, Timeout
@@ -69,7 +69,7 @@ def list_versions(root: Path) -> list[str]:
 def current_version(root: Path) -> str | None:
     """The version CURRENT names, None where nothing was promoted yet. SnapshotError where CURRENT is damaged."""
     try:
-        version = (root / "CURRENT").read_text(encoding="utf-8").strip()
+        version = (root / "CURRENT").read_text(encoding="utf-8").removesuffix("\n")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
@@ -86,8 +86,18 @@ def set_current(root: Path, version: str) -> None:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json: the last act of writing a version."""
-    text = json.dumps(asdict(manifest), ensure_ascii=False, indent=1, sort_keys=True)
-    write_atomically(folder / "manifest.json", text.encode())
+    write_atomically(folder / "manifest.json", _as_bytes(replace(manifest, sha256=_checksum(manifest))))
+
+
+def _as_bytes(manifest: Manifest) -> bytes:
+    known = asdict(manifest)
+    if not manifest.sha256:  # as earlier releases wrote it, and what is hashed
+        del known["sha256"]
+    return json.dumps(known, ensure_ascii=False, indent=1, sort_keys=True).encode()
+
+
+def _checksum(manifest: Manifest) -> str:
+    return hashlib.sha256(_as_bytes(replace(manifest, sha256=""))).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -119,14 +129,18 @@ def describe_files(folder: Path) -> dict[str, dict[str, object]]:
 def check_files(folder: Path, manifest: Manifest, *, hashes: bool) -> list[str]:
     """What is wrong with a version's files, one sentence each; sizes always, contents with `hashes`."""
     faults = []
-    for name, known in manifest.files.items():
+    if hashes:
+        sound = manifest.sha256 in ("", _checksum(manifest))
+        if not sound or (folder / "manifest.json").read_bytes() != _as_bytes(manifest):
+            faults.append("manifest.json is not as it was written.")
+    for name, expected in manifest.files.items():
         path = folder / name
         size = path.stat().st_size if path.is_file() else None
         if size is None:
             faults.append(f"{name} is missing.")
-        elif size != known.get("size"):
-            faults.append(f"{name} has {size} bytes, expected {known.get('size')}.")
-        elif hashes and sha256(path) != known.get("sha256"):
+        elif size != expected.get("size"):
+            faults.append(f"{name} has {size} bytes, expected {expected.get('size')}.")
+        elif hashes and sha256(path) != expected.get("sha256"):
             faults.append(f"{name} does not have the SHA-256 its manifest names.")
     return faults
 

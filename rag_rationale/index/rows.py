@@ -6,13 +6,14 @@ A global row is the segment's offset plus the row in it. Knows nothing of FAISS 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag_rationale.errors import SnapshotError
-from rag_rationale.index.segments import Segment, let_go
+from rag_rationale.index.segments import GoneRows, Segment, let_go
 from rag_rationale.index.tombstones import Tombstone
 from rag_rationale.types import Event, Item, Passage, SourceKind, Vectors
 
@@ -22,6 +23,10 @@ _DEAD_PASSAGES = {
     "review": "kind = 'review' AND source_id = ?",
     "user": "user_id = ?",
 }
+
+
+_ITEMS_WITH_PASSAGES = """SELECT i.row, i.item_id, p.row FROM items i
+    LEFT JOIN passages p ON p.item_id = i.item_id AND p.kind = 'item' AND p.quarantined IS NULL ORDER BY i.row, p.row"""
 
 
 class Rows:
@@ -35,6 +40,7 @@ class Rows:
         self._number = {segment.id: number for number, segment in enumerate(segments)}
         self._dead_items: set[tuple[int, str]] = set()
         self._dead_users: set[tuple[int, str]] = set()
+        self._silent: set[int] = set()
         self.dead: set[int] = set()
         for tombstone in tombstones:
             self._bury(tombstone)
@@ -70,14 +76,14 @@ class Rows:
         """Oldest first; those without a time come first of all, in row order."""
         found: list[Event] = []
         for number, segment in enumerate(self.segments):
-            if (number, user_id) not in self._dead_users:
+            if self._heeds(number, user_id):
                 query = "SELECT user_id, item_id, event, timestamp, value FROM events WHERE user_id = ? ORDER BY row"
                 found += (Event(*row) for row in segment.rows(query, (user_id,)))
         return sorted(found, key=lambda event: -(2**62) if event.timestamp is None else event.timestamp)
 
     def trust(self, user_id: str) -> float:
         for number, segment in self._newest_first():
-            if (number, user_id) not in self._dead_users:
+            if self._heeds(number, user_id):
                 found = segment.rows("SELECT trust FROM users WHERE user_id = ?", (user_id,))
                 if found:
                     return float(found[0][0])
@@ -148,20 +154,44 @@ class Rows:
         """`columns` of every event of users who are not gone; "user_id" must be the first."""
         for number, segment in enumerate(self.segments):
             for values in segment.stream(f"SELECT {columns} FROM events ORDER BY row"):
-                if (number, values[0]) not in self._dead_users:
+                if self._heeds(number, values[0]):
                     yield values
 
     def living_items(self) -> Iterator[tuple[int, str, NDArray[np.int64]]]:
         """(global item row, item id, global rows of its own clean passages) of each item that is there."""
         for number, segment in enumerate(self.segments):
             first, item_first = int(self.offsets[number]), int(self.item_offsets[number])
-            own: dict[str, list[int]] = {}
-            query = "SELECT item_id, row FROM passages WHERE kind = 'item' AND quarantined IS NULL ORDER BY row"
-            for item_id, row in segment.stream(query):
-                if row + first not in self.dead:
-                    own.setdefault(item_id, []).append(row + first)
-            for row, item_id in self._living(number, segment):
-                yield row + item_first, item_id, np.array(own.get(item_id, ()), np.int64)
+            for (row, item_id), group in groupby(segment.stream(_ITEMS_WITH_PASSAGES), key=lambda found: found[:2]):
+                own = [found[2] + first for found in group if found[2] is not None]
+                if (number, item_id) not in self._dead_items:
+                    living = [passage for passage in own if passage not in self.dead]
+                    yield row + item_first, item_id, np.array(living, np.int64)
+
+    def living_digests(self) -> Iterator[tuple[str, SourceKind, str, bytes | None]]:
+        """(segment, kind, id, digest) of every item and review of which something is there.
+
+        The digest is None where it has lost a passage, or the segment is of a release that kept none.
+        """
+        for number, segment in enumerate(self.segments):
+            broken = self.gone_from(number).broken
+            known = "digest FROM digests" if segment.has_digests() else "NULL FROM sources"
+            query = f"SELECT kind, source_id, (SELECT {known} d WHERE (d.kind, d.source_id) = (s.kind, s.source_id)) "
+            for kind, source_id, digest in segment.stream(query + "FROM sources s GROUP BY kind, source_id"):
+                whole = (kind, source_id) not in broken
+                if whole or not self._all_dead(number, "kind = ? AND source_id = ?", (kind, source_id)):
+                    yield segment.id, kind, source_id, digest if whole else None
+
+    def gone_from(self, number: int) -> GoneRows:
+        """What is gone from the segment of this number."""
+        first, last = int(self.offsets[number]), int(self.offsets[number + 1])
+        passages = sorted(row - first for row in self.dead if first <= row < last)
+        return GoneRows(
+            passages,
+            items={key for at, key in self._dead_items if at == number},
+            users={key for at, key in self._dead_users if at == number},
+            broken=self.segments[number].sources_of(passages),
+            activity=number in self._silent,
+        )
 
     def item_ids(self) -> list[str]:
         """Ids of the items that are there, in row order."""
@@ -182,6 +212,9 @@ class Rows:
         number = self._number.get(tombstone.segment)
         if number is None:
             return  # its segment left with a compaction
+        if tombstone.gone == "activity":
+            self._silent.add(number)
+            return
         if tombstone.gone == "item":
             self._dead_items.add((number, tombstone.key))
         if tombstone.gone == "user":
@@ -189,6 +222,10 @@ class Rows:
         query = f"SELECT row FROM passages WHERE {_DEAD_PASSAGES[tombstone.gone]}"
         offset = int(self.offsets[number])
         self.dead.update(row + offset for (row,) in self.segments[number].rows(query, (tombstone.key,)))
+
+    def _heeds(self, number: int, user_id: str) -> bool:
+        """Whether a segment still speaks of what this user did."""
+        return number not in self._silent and (number, user_id) not in self._dead_users
 
     def _living(self, number: int, segment: Segment) -> Iterator[tuple[int, str]]:
         """(row, id) of the items of a segment that are not gone."""

@@ -10,9 +10,9 @@ import hashlib
 import json
 import mmap
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any
@@ -33,6 +33,7 @@ CREATE TABLE passages (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TE
     field TEXT NOT NULL, item_id TEXT NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, text TEXT NOT NULL,
     lang TEXT NOT NULL, user_id TEXT, rating REAL, timestamp INTEGER, trust REAL NOT NULL, quarantined TEXT);
 CREATE TABLE users (user_id TEXT PRIMARY KEY, trust REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE digests (kind TEXT, source_id TEXT, digest BLOB NOT NULL, PRIMARY KEY (kind, source_id)) WITHOUT ROWID;
 CREATE TABLE events (row INTEGER PRIMARY KEY, user_id TEXT NOT NULL, item_id TEXT NOT NULL, event TEXT NOT NULL,
     timestamp INTEGER, value REAL);
 """
@@ -45,9 +46,36 @@ CREATE INDEX events_by_user ON events (user_id, timestamp);
 _COLUMNS = (
     'id, kind, source_id, field, item_id, "start", "end", text, lang, user_id, rating, timestamp, trust, quarantined'
 )
+_NUMBERED = "ROW_NUMBER() OVER (ORDER BY row) - 1 + :first"
+_LIVING = {  # what is left of a segment `old`, by table, without the passages in `dead` and the ids in `lost`
+    "items": f"""SELECT {_NUMBERED}, item_id, data FROM old.items
+        WHERE ('item', item_id) NOT IN (SELECT kind, id FROM lost)""",
+    "sources": """SELECT * FROM old.sources s WHERE EXISTS (SELECT 1 FROM old.passages p
+        WHERE p.kind = s.kind AND p.source_id = s.source_id AND p.field = s.field
+        AND p.row NOT IN (SELECT row FROM dead))""",
+    "passages": f"""SELECT {_NUMBERED}, {_COLUMNS} FROM old.passages WHERE row NOT IN (SELECT row FROM dead)""",
+    "users": "SELECT user_id, trust FROM old.users WHERE ('user', user_id) NOT IN (SELECT kind, id FROM lost)",
+    "events": f"""SELECT {_NUMBERED}, user_id, item_id, event, timestamp, value FROM old.events
+        WHERE ('user', user_id) NOT IN (SELECT kind, id FROM lost)""",
+    "digests": "SELECT * FROM old.digests WHERE ('whole ' || kind, source_id) NOT IN (SELECT kind, id FROM lost)",
+}
 _IN_ONE_QUERY = 500
 _CONNECTIONS = 4
 _REMEDY = "Roll back with `rag-rationale index rollback`, or rebuild."
+
+
+@dataclass(frozen=True, slots=True)
+class GoneRows:
+    """What of one segment is gone: rows of passages, ids of items and of users, whether all events and users are.
+
+    `broken` are the kinds and ids of items and reviews that have lost a passage.
+    """
+
+    passages: Collection[int] = ()
+    items: Collection[str] = ()
+    users: Collection[str] = ()
+    broken: Collection[tuple[SourceKind, str]] = ()
+    activity: bool = False
 
 
 class SegmentWriter:
@@ -91,6 +119,10 @@ class SegmentWriter:
             (self._row("events"), event.user_id, event.item_id, event.event, event.timestamp, event.value),
         )
 
+    def add_digest(self, kind: SourceKind, source_id: str, digest: bytes) -> None:
+        """Keep what the row of an item or review was, so that a later build knows it again."""
+        self._db.execute("INSERT INTO digests VALUES (?, ?, ?)", (kind, source_id, digest))
+
     def add_user(self, user: User) -> None:
         self._db.execute("INSERT INTO users VALUES (?, ?)", (user.user_id, user.trust))
 
@@ -100,6 +132,29 @@ class SegmentWriter:
 
     def has_item(self, item_id: str) -> bool:
         return self._db.execute("SELECT 1 FROM items WHERE item_id = ?", (item_id,)).fetchone() is not None
+
+    def copy_living(self, segment: Path, gone: GoneRows) -> None:
+        """Add what is left of a finished segment once `gone` is taken off; its vectors are set later."""
+        lost = [("item", key) for key in gone.items] + [("user", key) for key in gone.users]
+        lost += [(f"whole {kind}", key) for kind, key in gone.broken]
+        self._db.execute("COMMIT")
+        self._db.execute("ATTACH ? AS old", (str(segment / "segment.sqlite"),))
+        self._db.executescript(
+            "BEGIN; CREATE TEMP TABLE dead (row INTEGER PRIMARY KEY); "
+            "CREATE TEMP TABLE lost (kind TEXT, id TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;"
+        )
+        self._db.executemany("INSERT INTO dead VALUES (?)", ((row,) for row in gone.passages))
+        self._db.executemany("INSERT INTO lost VALUES (?, ?)", lost)
+        known = {name for (name,) in self._db.execute("SELECT name FROM old.sqlite_schema")}
+        for table, query in _LIVING.items():
+            if table not in known or (gone.activity and table in {"events", "users"}):
+                continue
+            how = "INSERT OR REPLACE" if table in {"users", "digests"} else "INSERT"
+            first = self._next.get(table, 0)
+            added = self._db.execute(f"{how} INTO main.{table} {query}", {"first": first}).rowcount
+            if table in self._next:
+                self._next[table] = first + added
+        self._db.executescript("DROP TABLE dead; DROP TABLE lost; DETACH old; BEGIN;")  # commits first
 
     def finish_rows(self) -> None:
         """Index the rows and make room for the vectors, which are zeros until set."""
@@ -206,6 +261,23 @@ class Segment:
             wanted = f"id IN ({', '.join('?' * len(some))}) AND quarantined IS NULL"
             found.update(self.rows(f"SELECT id, row FROM passages WHERE {wanted}", some))
         return found
+
+    def sources_of(self, rows: Sequence[int]) -> set[tuple[SourceKind, str]]:
+        """The kinds and ids of the items and reviews that these passage rows were cut from."""
+        found: set[tuple[SourceKind, str]] = set()
+        for at in range(0, len(rows), _IN_ONE_QUERY):
+            some = rows[at : at + _IN_ONE_QUERY]
+            query = f"SELECT DISTINCT kind, source_id FROM passages WHERE row IN ({', '.join('?' * len(some))})"
+            found.update(self.rows(query, some))
+        return found
+
+    def has_row(self, kind: str, source_id: str) -> bool:
+        """Whether the item or review stands here."""
+        return bool(self.rows("SELECT 1 FROM sources WHERE kind = ? AND source_id = ? LIMIT 1", (kind, source_id)))
+
+    def has_digests(self) -> bool:
+        """Whether it knows what its rows were; segments of earlier releases do not."""
+        return bool(self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'digests'"))
 
     def item_rows(self, item_ids: Sequence[str]) -> dict[str, int]:
         """Rows of those of these items that are here."""

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 from rag_rationale.errors import SnapshotError
 
-Gone = Literal["passage", "item", "review", "user"]
+Gone = Literal["passage", "item", "review", "user", "activity"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -18,7 +18,7 @@ class Tombstone:
     """One thing that is gone from one segment; a later segment may hold it anew.
 
     "item" takes the item and the passages of its own fields; "review" the passages of a review; "user" the passages,
-    events and trust of a user; "passage" one passage.
+    events and trust of a user; "passage" one passage; "activity" all events and every user's trust.
     """
 
     segment: str

@@ -83,16 +83,18 @@ def rollback(folder: Path, name: str) -> Manifest:
     return promote(folder, name, earlier[-1])
 
 
-def collect_garbage(folder: Path, name: str, *, keep: int = 3) -> list[str]:
+def collect_garbage(folder: Path, name: str, *, keep: int = 3, newer: bool = False) -> list[str]:
     """Delete versions before the current one, but for the `keep` newest of them, and what dead builds left.
 
-    Newer versions than the current one stay. Returns what was deleted. Open readers go on undisturbed.
+    Newer versions than the current one stay unless `newer`. Returns what was deleted. Open readers go on undisturbed.
     """
     root = _known_root(folder, name)
     with locked(root):
         current = current_version(root)
-        earlier = [version for version in list_versions(root) if current is not None and version < current]
-        doomed = [root / "versions" / version for version in earlier[: max(0, len(earlier) - keep)]]
+        known = list_versions(root) if current is not None else []
+        earlier = [version for version in known if version < str(current)]
+        later = [version for version in known if version > str(current)] if newer else []
+        doomed = [root / "versions" / version for version in earlier[: max(0, len(earlier) - keep)] + later]
         doomed += sorted(root.glob(f"versions/{SCRATCH}*")) + sorted(root.glob(".building-*"))
         for path in doomed:
             (path / "manifest.json").unlink(missing_ok=True)

@@ -124,8 +124,10 @@ def _write_searchable(
         write_flat(folder / "passages.faiss", _blocks(rows, positions), dimension=dimension)
 
         def gather(at: NDArray[np.int64]) -> Vectors:
-            found = rows.vectors(positions[at])
-            rows.release()
+            found = np.empty((len(at), dimension), np.float32)
+            for begin in range(0, len(at), _BLOCK):  # pages of the files count as memory until they are given back
+                found[begin : begin + _BLOCK] = rows.vectors(positions[at[begin : begin + _BLOCK]])
+                rows.release()
             return found
 
         statistics = measure(
@@ -135,7 +137,7 @@ def _write_searchable(
             dimension=dimension,
         )
         write_statistics(folder / "statistics.npz", statistics)
-        heads, contents.heads = fit_heads(lambda at: rows.vectors(positions[at]), contents.rated, statistics.centres)
+        heads, contents.heads = fit_heads(gather, contents.rated, statistics.centres)
         if not np.isnan(heads.biases).all():
             write_heads(folder / "praise.npz", heads)
         contents.counts["items"] = _write_items(folder, rows)
@@ -155,10 +157,13 @@ def _superseded(segments: Sequence[Segment]) -> Iterator[Tombstone]:
     }
     for gone, query in queries.items():
         later: set[str] = set()
-        for segment in reversed(segments):
+        for segment in reversed(segments[1:]):
             ids = {row[0] for row in segment.stream(query)}
             yield from (Tombstone(segment.id, gone, key) for key in ids & later)
             later |= ids
+        for (key,) in segments[0].stream(query):  # by far the largest, as a rule: its ids are not held
+            if key in later:
+                yield Tombstone(segments[0].id, gone, key)
 
 
 def _survey(rows: Rows) -> _Contents:

@@ -34,7 +34,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """manifest.json of one version, written last."""
+    """manifest.json of one version, written last. `sha256` is over the file without this field."""
 
     name: str
     version: str
@@ -49,6 +49,7 @@ class Manifest:
     files: dict[str, dict[str, object]]
     format: int = 1
     report: dict[str, object] = field(default_factory=dict)
+    sha256: str = ""
 
     @property
     def label(self) -> str:
