@@ -124,10 +124,10 @@ def _told(passage: object) -> dict[str, object]:
     return {name: getattr(passage, name) for name in passage.__dataclass_fields__ if name != "row"}  # type: ignore[attr-defined]
 
 
-def assert_same(one: SnapshotReader, two: SnapshotReader) -> None:
+def assert_same(one: SnapshotReader, two: SnapshotReader, *, embedder: HashedEmbedder = EMBEDDER) -> None:
     """Both hold the same, vectors included, and every search finds equal scores."""
     assert holdings(one) == holdings(two)
-    query = EMBEDDER.embed(["the soup of number 5", "花园"], role="query")
+    query = embedder.embed(["the soup of number 5", "花园"], role="query")
     for item in one.item_ids():
         first, second = (sorted(s.item_passages(item), key=lambda p: p.id) for s in (one, two))
         np.testing.assert_array_equal(one.vectors(first), two.vectors(second))

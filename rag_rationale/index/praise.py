@@ -11,6 +11,7 @@ import hashlib
 from array import array
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +165,7 @@ def read_heads(path: Path, *, dimension: int) -> Heads:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = Heads(arrays["weights"], arrays["biases"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise SnapshotError(f"{path} is damaged: {error}.", remedy="Rebuild the index.") from error
     if found.weights.shape != (len(LANGUAGES), dimension) or found.biases.shape != (len(LANGUAGES),):
         raise SnapshotError(f"{path} has arrays of another shape than expected.", remedy="Rebuild the index.")

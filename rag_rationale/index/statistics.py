@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +102,7 @@ def read_statistics(path: Path, *, dimension: int) -> Statistics:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = Statistics(arrays["centres"], arrays["background"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise SnapshotError(f"{path} is damaged: {error}.", remedy="Rebuild the index.") from error
     if found.centres.shape != (len(LANGUAGES), dimension) or found.background.shape != (QUANTILES,):
         raise SnapshotError(f"{path} has arrays of another shape than expected.", remedy="Rebuild the index.")

@@ -16,6 +16,7 @@ from rag_rationale.index.layout import (
     locked,
     read_manifest,
     set_current,
+    version_folder,
 )
 from rag_rationale.index.rows import Rows
 from rag_rationale.index.snapshot import open_snapshot
@@ -50,15 +51,17 @@ def describe_versions(folder: Path, name: str) -> list[VersionInfo]:
 
 
 def verify(folder: Path, name: str, *, version: str | None = None) -> Manifest:
-    """Check every hash of a version and that it opens. SnapshotError names every fault found."""
-    snapshot = open_snapshot(folder, name, version=version)
-    snapshot.close()
-    if faults := check_files(snapshot.folder, snapshot.manifest, hashes=True):
+    """Check every hash of a version, then that it opens. SnapshotError names every fault found."""
+    root = _known_root(folder, name)
+    place = version_folder(root, version or current_version(root) or "")
+    manifest = read_manifest(place)
+    if faults := check_files(place, manifest, hashes=True):
         raise SnapshotError(
-            f"{snapshot.manifest.label} is damaged: {' '.join(faults)}",
+            f"{manifest.label} is damaged: {' '.join(faults)}",
             remedy="Roll back with `rag-rationale index rollback`, or rebuild.",
         )
-    return snapshot.manifest
+    open_snapshot(folder, name, version=manifest.version).close()
+    return manifest
 
 
 def promote(folder: Path, name: str, version: str) -> Manifest:
