@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,16 +80,9 @@ class Staged(Explainer):
         self.error = error
         self.go, self.closed = threading.Event(), threading.Event()
 
-    def steps(
-        self,
-        request: RationaleRequest,
-        *,
-        exclude: Collection[str] = (),
-        as_of: int | None = None,
-        stop: threading.Event | None = None,
-    ) -> Iterator[Step]:
+    def steps(self, request: RationaleRequest, **options: Any) -> Iterator[Step]:
         try:
-            steps = super().steps(request, exclude=exclude, as_of=as_of, stop=stop)
+            steps = super().steps(request, **options)
             yield next(steps)
             while not self.go.wait(0.01):
                 yield Step("evidence")

@@ -19,7 +19,7 @@ from rag_rationale.api.many import CLIENT_LEFT, LOOK, PRIVATE
 from rag_rationale.api.readiness import Probe, Readiness
 from rag_rationale.api.streaming import HEARTBEAT, EventStream, Steps
 from rag_rationale.api.workers import Workers
-from rag_rationale.service import Explainer
+from rag_rationale.service import Answers, Explainer
 from rag_rationale.types import Rationale, RationaleRequest, SourceReply
 
 _TEXT: dict[str, Any] = {"max_length": 256, "pattern": r"^[^\x00]*$"}
@@ -33,12 +33,14 @@ class _Api(FastAPI):
         return document
 
 
-def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI:
+def create_app(explainer: Explainer, *, answers: Answers | None = None, heartbeat: float = HEARTBEAT) -> FastAPI:
     """The API over `explainer`, which stays the caller's to close, after the app has shut down.
 
-    `heartbeat`: seconds without an event after which a stream sends a comment.
+    `answers` come from `open_answers`; without them nothing is cached or logged. `heartbeat`: seconds without an event
+    after which a stream sends a comment.
     """
     workers, probe = Workers(), Probe(explainer)
+    given = answers or Answers(explainer)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -67,12 +69,12 @@ def create_app(explainer: Explainer, *, heartbeat: float = HEARTBEAT) -> FastAPI
         With `"stream": true` the reply is a stream of server-sent events.
         """
         stop = threading.Event()
-        steps = workers.pull(explainer.steps(body, stop=stop), tick=heartbeat if body.stream else LOOK, stop=stop)
+        steps = workers.pull(given.steps(body, stop=stop), tick=heartbeat if body.stream else LOOK, stop=stop)
         if body.stream:
             return EventStream(await anext(steps), steps)
         return await _whole(steps, request)
 
-    app.include_router(many.router(explainer, workers))
+    app.include_router(many.router(given, workers))
 
     @app.get(
         "/v1/evidence/{evidence_id:path}",
@@ -112,7 +114,8 @@ async def _whole(steps: Steps, request: Request) -> Response:
     async with aclosing(steps):
         async for step in steps:
             if step is not None and step.rationale is not None:
-                return Response(step.rationale.model_dump_json(), media_type="application/json", headers=PRIVATE)
+                headers = PRIVATE | {"X-Cache": "hit" if step.cached else "miss"}
+                return Response(step.rationale.model_dump_json(), media_type="application/json", headers=headers)
             if await request.is_disconnected():
                 return Response(status_code=CLIENT_LEFT)
     raise AssertionError("steps always end with a rationale")

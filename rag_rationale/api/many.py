@@ -13,8 +13,8 @@ from rag_rationale.api import problems
 from rag_rationale.api.problems import Problem, problem_of
 from rag_rationale.api.workers import Workers
 from rag_rationale.errors import RagRationaleError
-from rag_rationale.service import Explainer
-from rag_rationale.types import BatchRequest, Rationale, RationaleRequest
+from rag_rationale.service import Answers
+from rag_rationale.types import BatchRequest, ItemRef, Rationale, RationaleRequest, RecommendationRequest
 
 CLIENT_LEFT = 499
 PRIVATE = {"Cache-Control": "no-store"}
@@ -36,7 +36,20 @@ class BatchReply(BaseModel):
     entries: list[BatchEntry]
 
 
-def router(explainer: Explainer, workers: Workers) -> APIRouter:
+class Recommendation(BatchEntry):
+    """An item for the user. `score` is its closeness to her taste, a centred cosine, whatever its place."""
+
+    score: float
+
+
+class RecommendationReply(BaseModel):
+    """Body of `POST /v1/recommendations`, best first. `reason` says why there is none: `no_history`."""
+
+    recommendations: list[Recommendation]
+    reason: str | None
+
+
+def router(answers: Answers, workers: Workers) -> APIRouter:
     """The routes that answer with several rationales."""
     routes = APIRouter(prefix="/v1")
 
@@ -49,21 +62,41 @@ def router(explainer: Explainer, workers: Workers) -> APIRouter:
     async def batch(body: BatchRequest, request: Request) -> Response:
         """One entry per item, in order: its rationale, or the problem it met, which leaves the others alone."""
         asked = [body.about(item) for item in body.items]
-        entries = await collect(explainer, workers, asked, request)
+        entries = await collect(answers, workers, asked, request)
         if entries is None:
             return Response(status_code=CLIENT_LEFT)
         return Response(BatchReply(entries=entries).model_dump_json(), media_type="application/json", headers=PRIVATE)
+
+    @routes.post(
+        "/recommendations",
+        response_model=RecommendationReply,
+        summary="Find items for a user, each with its rationale",
+        responses=problems.documented((400, 404, 409, 413, 422, 500, 503)),
+    )
+    async def recommendations(body: RecommendationRequest, request: Request) -> Response:
+        """Items of the index that the user has not met, nearest her taste, as varied as asked.
+
+        A user who has no history, or likes nothing in it, gets none.
+        """
+        found = await workers.do(lambda: answers.candidates(body))
+        asked = [body.about(ItemRef(id=each.item_id)) for each in found]
+        entries = await collect(answers, workers, asked, request)
+        if entries is None:
+            return Response(status_code=CLIENT_LEFT)
+        made = [Recommendation(score=round(c.score, 4), **dict(e)) for c, e in zip(found, entries, strict=True)]
+        reply = RecommendationReply(recommendations=made, reason=None if made else "no_history")
+        return Response(reply.model_dump_json(), media_type="application/json", headers=PRIVATE)
 
     return routes
 
 
 async def collect(
-    explainer: Explainer, workers: Workers, asked: Sequence[RationaleRequest], request: Request
+    answers: Answers, workers: Workers, asked: Sequence[RationaleRequest], request: Request
 ) -> list[BatchEntry] | None:
     """An entry for each request, in order; None where the client has left, which stops the work."""
     entries = [BatchEntry(item_id=each.item.id) for each in asked]
     stop = threading.Event()
-    steps = workers.pull(explainer.many(asked, stop=stop), tick=LOOK, stop=stop)
+    steps = workers.pull(answers.many(asked, stop=stop), tick=LOOK, stop=stop)
     async with aclosing(steps):
         async for step in steps:
             if step is not None:

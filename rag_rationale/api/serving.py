@@ -11,29 +11,31 @@ import uvicorn
 from rag_rationale.api.app import create_app
 from rag_rationale.api.readiness import open_indexes
 from rag_rationale.errors import SettingsError
-from rag_rationale.service import Explainer
+from rag_rationale.service import Answers, Explainer
 
 _GRACE = 10  # seconds that open requests have once the server is told to stop
 
 
-def serve(explainer: Explainer, host: str, port: int) -> None:
+def serve(explainer: Explainer, host: str, port: int, *, answers: Answers | None = None) -> None:
     """Serve until SIGINT or SIGTERM; says on standard error where it listens and what it has loaded.
 
     Port 0 picks a free one. SettingsError where the address cannot be had, or is open to others without an admin token.
     The explainer stays the caller's to close.
     """
-    server, bound = open_server(explainer, host, port)
+    server, bound = open_server(explainer, host, port, answers=answers)
     with bound:
         for line in _introduction(explainer, bound):
             print(line, file=sys.stderr, flush=True)
         server.run(sockets=[bound])
 
 
-def open_server(explainer: Explainer, host: str, port: int) -> tuple[uvicorn.Server, socket.socket]:
+def open_server(
+    explainer: Explainer, host: str, port: int, *, answers: Answers | None = None
+) -> tuple[uvicorn.Server, socket.socket]:
     """A server that is not running yet, and the socket it shall listen on, bound already. Errors as in `serve`."""
     bound = _bind(host, port, guarded=bool(explainer.settings.admin_token))
     config = uvicorn.Config(
-        create_app(explainer),
+        create_app(explainer, answers=answers),
         log_level=explainer.settings.log_level,
         access_log=False,  # its lines would hold user ids
         server_header=False,

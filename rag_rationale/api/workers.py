@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar, cast
 
@@ -13,6 +13,7 @@ from rag_rationale.api.problems import BusyError
 THREADS = 8
 WAITING = 64  # requests that may be under way beyond those that have a thread
 _END = object()
+_LONG = 3600.0
 
 T = TypeVar("T")
 
@@ -55,6 +56,11 @@ class Workers:
             waiter.cancel()
             job.add_done_callback(lambda _: cast(Generator[T, None, None], items).close())
 
+    async def do(self, work: Callable[[], T]) -> T:
+        """What one call gives; errors as in `pull`."""
+        made = [item async for item in self.pull(_once(work), tick=_LONG) if item is not None]
+        return made[0]
+
     def _next(self, items: Iterator[T]) -> tuple[Future[object], asyncio.Future[object]]:
         job: Future[object] = self._pool.submit(next, items, _END)
         return job, asyncio.wrap_future(job)
@@ -62,3 +68,7 @@ class Workers:
     def close(self) -> None:
         """Wait for what runs, drop what has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _once(work: Callable[[], T]) -> Iterator[T]:
+    yield work()

@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    requests = list(_from_file(options) if options.requests else [_from_options(options)])
+    requests = list(_from_options_file(options) if options.requests else [_from_options(options)])
     explainer = open_explainer(load_settings())
     try:
         for request in requests:
@@ -61,27 +61,35 @@ def _from_options(options: argparse.Namespace) -> RationaleRequest:
     return _request({key: value for key, value in body.items() if value is not None}, "the command line")
 
 
-def _from_file(options: argparse.Namespace) -> Iterator[RationaleRequest]:
-    """Every line is checked before the first is answered, so that a wrong file costs no time."""
+def _from_options_file(options: argparse.Namespace) -> Iterator[RationaleRequest]:
     if options.item or options.user:
         raise InvalidRequestError("--requests stands instead of --item and --user.", remedy="Leave them out.")
+    return requests_of(options.requests, options.index)
+
+
+def requests_of(path: Path, index: str) -> Iterator[RationaleRequest]:
+    """The requests of a file, `-` being standard input, one body per line, all about `index`.
+
+    InvalidRequestError with file and line for what is none. Every line is checked before the first is answered, where
+    the caller makes a list of them, so that a wrong file costs no time.
+    """
     try:
-        text = sys.stdin.read() if str(options.requests) == "-" else options.requests.read_text("utf-8")
+        text = sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRequestError(f"Cannot read {options.requests}: {error}.", remedy="Give a UTF-8 file.") from error
+        raise InvalidRequestError(f"Cannot read {path}: {error}.", remedy="Give a UTF-8 file.") from error
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        where = f"{options.requests}:{number}"
+        where = f"{path}:{number}"
         try:
             body = json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
             raise InvalidRequestError(f"{where}: not JSON: {error}.", remedy="One request body per line.") from error
         if not isinstance(body, dict):
             raise InvalidRequestError(f"{where}: expected a JSON object.", remedy="One request body per line.")
-        if body.setdefault("index", options.index) != options.index:
+        if body.setdefault("index", index) != index:
             raise InvalidRequestError(
-                f"{where}: names index {body['index']!r}, the command names {options.index!r}.",
+                f"{where}: names index {body['index']!r}, the command names {index!r}.",
                 remedy="Leave `index` out of the lines, or run one command per index.",
             )
         yield _request(body, where)

@@ -9,6 +9,7 @@ from typing import Any
 from rag_rationale.api import serve
 from rag_rationale.config import load_settings
 from rag_rationale.connect import open_explainer
+from rag_rationale.service import open_answers
 
 
 def add_commands(commands: Any) -> None:
@@ -22,8 +23,10 @@ def _serve(options: argparse.Namespace) -> int:
     settings = load_settings(host=options.host, port=options.port)
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s")
     explainer = open_explainer(settings)
+    answers, state = open_answers(explainer)
     try:
-        serve(explainer, settings.host, settings.port)
+        serve(explainer, settings.host, settings.port, answers=answers)
     finally:
         explainer.close()
+        state.close()
     return 0

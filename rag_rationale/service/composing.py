@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from rag_rationale.errors import CancelledError, DeadlineError
+from rag_rationale.errors import DeadlineError
 from rag_rationale.grounding import Verifier
 from rag_rationale.planning import Planner, Reader
 from rag_rationale.prompting import Template
 from rag_rationale.retrieval import Pool, Rarity
 from rag_rationale.service.assembling import Assembly
+from rag_rationale.service.clock import Clock
 from rag_rationale.types import (
     AbstentionReason,
     Analyser,
@@ -27,7 +26,6 @@ from rag_rationale.types import (
     Sentence,
     Shape,
     Snapshot,
-    Timings,
     Verdict,
 )
 from rag_rationale.writing import Ranker, Writer
@@ -35,7 +33,6 @@ from rag_rationale.writing import Ranker, Writer
 ANSWERING = 0.80  # an answer to a query lies closer than this share of random passage pairs
 _ATTEMPTS = 6  # plans tried for one sentence before it is given up
 _DRAFTS = 2  # verified drafts of one plan that are ranked
-_GRACE_MS = 1000  # beyond twice the deadline, before a request without a sentence fails
 
 
 class Composition:
@@ -176,49 +173,3 @@ class Composition:
 def _heads(draft: Draft) -> set[str]:
     """What the item side of a draft is about."""
     return {f.head for f in draft.fillers if f.head and f.evidence.side != "history"}
-
-
-class Clock:
-    """Milliseconds by stage, whether the deadline has passed, and whether anybody still waits."""
-
-    def __init__(self, deadline_ms: int | None, stop: threading.Event | None = None) -> None:
-        self._start = self._last = self._began = time.perf_counter()
-        self._deadline, self._stop = deadline_ms, stop
-        self._spent = {"retrieve": 0.0, "write": 0.0, "verify": 0.0}
-
-    def again(self) -> Clock:
-        """A clock for the next request under the same deadline, with nothing spent yet."""
-        clock = Clock(self._deadline, self._stop)
-        clock._began = self._began
-        return clock
-
-    def lap(self, stage: str) -> None:
-        """Charge the time since the last lap to `stage`. CancelledError once nobody waits any more."""
-        now = time.perf_counter()
-        self._spent[stage] += (now - self._last) * 1000
-        self._last = now
-        if self._stop is not None and self._stop.is_set():
-            raise CancelledError("Nobody waits for the answer any more.")
-
-    @property
-    def left_ms(self) -> int | None:
-        """Whole milliseconds until the deadline, 1 at least; None without a deadline."""
-        return None if self._deadline is None else max(int(self._deadline - self._passed()), 1)
-
-    @property
-    def late(self) -> bool:
-        """Whether the deadline has passed; never without one."""
-        return self._deadline is not None and self._passed() > self._deadline
-
-    @property
-    def over(self) -> bool:
-        """Whether twice the deadline has passed: nobody can be waiting for what is not there by then."""
-        return self._deadline is not None and self._passed() > 2 * self._deadline + _GRACE_MS
-
-    def timings(self) -> Timings:
-        """What was spent so far."""
-        total = (time.perf_counter() - self._start) * 1000
-        return Timings(**{k: round(v, 2) for k, v in self._spent.items()}, total=round(total, 2))
-
-    def _passed(self) -> float:
-        return (time.perf_counter() - self._began) * 1000

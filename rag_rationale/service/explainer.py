@@ -18,12 +18,14 @@ from rag_rationale.language.detect import detect_language
 from rag_rationale.prompting import Template, TemplateStore
 from rag_rationale.retrieval import Pool, PraiseJudge, gather
 from rag_rationale.service.assembling import dominant_language
-from rag_rationale.service.composing import Clock, Composition
-from rag_rationale.service.sharing import shared
+from rag_rationale.service.clock import Clock
+from rag_rationale.service.composing import Composition
+from rag_rationale.service.sharing import Sharing, share
 from rag_rationale.service.snapshots import Snapshots
 from rag_rationale.types import (
     AbstentionReason,
     Analyser,
+    CitedEvidence,
     Embedder,
     Engine,
     Evidence,
@@ -32,19 +34,22 @@ from rag_rationale.types import (
     Rationale,
     RationaleRequest,
     Sentence,
-    Snapshot,
     SourceReply,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What happened on the way to a rationale: candidates found, a sentence verified, all done."""
+    """What happened on the way to a rationale: candidates found, a sentence verified, all done.
+
+    `cached` tells that it happened before; the candidates are then those that are cited.
+    """
 
     kind: Literal["evidence", "sentence", "done"]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[Evidence | CitedEvidence, ...] = ()
     sentence: Sentence | None = None
     rationale: Rationale | None = None
+    cached: bool = False
 
 
 class Explainer:
@@ -83,43 +88,16 @@ class Explainer:
         exclude: Collection[str] = (),
         as_of: int | None = None,
         stop: threading.Event | None = None,
+        sharing: Sharing | None = None,
     ) -> Iterator[Step]:
         """The same, as it comes: the candidates, each verified sentence, then the whole.
 
-        Once `stop` is set no more is written and CancelledError is raised, in the middle of a sentence too.
+        Once `stop` is set no more is written and CancelledError is raised, in the middle of a sentence too. `sharing`
+        is what requests about one user have in common.
         """
-        clock = Clock(request.deadline_ms, stop)
-        yield from self._steps(request, self.snapshots.get(request.index), self.embedder, clock, exclude, as_of)
-
-    def many(
-        self, requests: Sequence[RationaleRequest], *, stop: threading.Event | None = None
-    ) -> Iterator[tuple[int, Step | RagRationaleError]]:
-        """The steps of several requests about one user and one index, one request after another, by their position.
-
-        What they share is fetched once. A request that fails gives its error; the others go on.
-        """
-        if not requests:
-            return
-        snapshot, embedder = shared(self.snapshots.get(requests[0].index), self.embedder)
-        clocks = Clock(requests[0].deadline_ms, stop)
-        for position, request in enumerate(requests):
-            try:
-                for step in self._steps(request, snapshot, embedder, clocks.again(), (), None):
-                    yield position, step
-            except CancelledError:
-                raise
-            except RagRationaleError as error:
-                yield position, error
-
-    def _steps(
-        self,
-        request: RationaleRequest,
-        snapshot: Snapshot,
-        embedder: Embedder,
-        clock: Clock,
-        exclude: Collection[str],
-        as_of: int | None,
-    ) -> Iterator[Step]:
+        clock = sharing.clock.again() if sharing else Clock(request.deadline_ms, stop)
+        snapshot = sharing.snapshot if sharing else self.snapshots.get(request.index)
+        embedder = sharing.embedder if sharing else self.embedder
         pool = gather(request, snapshot, embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
@@ -134,6 +112,27 @@ class Explainer:
                 yield Step("sentence", sentence=sentence)
             reason = None if work.assembly.sentences else work.why_nothing()
         yield Step("done", rationale=self._reply(request, work, template, snapshot.manifest.label, reason))
+
+    def many(
+        self, requests: Sequence[RationaleRequest], *, stop: threading.Event | None = None
+    ) -> Iterator[tuple[int, Step | RagRationaleError]]:
+        """The steps of several requests about one user and one index, one request after another, by their position.
+
+        What they share is fetched once, the deadline is that of all. A request that fails gives its error; the others
+        go on.
+        """
+        if not requests:
+            return
+        first = requests[0]
+        sharing = share(self.snapshots.get(first.index), self.embedder, Clock(first.deadline_ms, stop))
+        for position, request in enumerate(requests):
+            try:
+                for step in self.steps(request, stop=stop, sharing=sharing):
+                    yield position, step
+            except CancelledError:
+                raise
+            except RagRationaleError as error:
+                yield position, error
 
     def evidence(self, evidence_id: str, *, user_id: str | None = None, admin: bool = False) -> SourceReply:
         """A passage inside its whole source. UnknownEvidenceError where there is none or it is not this reader's."""

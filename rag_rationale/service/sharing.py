@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 
 import numpy as np
 
+from rag_rationale.service.clock import Clock
 from rag_rationale.types import Embedder, Snapshot, TextRole, Vectors
 
 
@@ -41,6 +43,15 @@ class _SharedEmbedder:
         return np.array([self._known[role, text] for text in texts], np.float32).reshape(-1, self.dimension)
 
 
-def shared(snapshot: Snapshot, embedder: Embedder) -> tuple[Snapshot, Embedder]:
-    """Both, remembering what they answered; for a few requests about one user, then to be dropped."""
-    return cast(Snapshot, _SharedSnapshot(snapshot)), _SharedEmbedder(embedder)
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What requests about one user have in common: rows and vectors fetched once, one deadline."""
+
+    snapshot: Snapshot
+    embedder: Embedder
+    clock: Clock
+
+
+def share(snapshot: Snapshot, embedder: Embedder, clock: Clock) -> Sharing:
+    """A sharing for a few requests about one user, then to be dropped."""
+    return Sharing(cast(Snapshot, _SharedSnapshot(snapshot)), _SharedEmbedder(embedder), clock)

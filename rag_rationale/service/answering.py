@@ -1,0 +1,149 @@
+"""Rationales as the service gives them: out of the cache where nothing changed, else written; each one logged.
+
+Evaluation asks the explainer itself, and leaves no trace.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rag_rationale import __version__
+from rag_rationale.errors import RagRationaleError, UnknownTemplateError
+from rag_rationale.grounding import VERSION
+from rag_rationale.retrieval import Candidate, candidates
+from rag_rationale.service.cache import RationaleCache
+from rag_rationale.service.explainer import Explainer, Step
+from rag_rationale.service.log import RationaleLog
+from rag_rationale.service.slices import Slices
+from rag_rationale.service.state import State
+from rag_rationale.types import LANGUAGES, Rationale, RationaleRequest, RecommendationRequest, Snapshot, Timings
+
+_MEGABYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What is gone of a user: cached rationales for her or quoting her, and rows of the log."""
+
+    rationales: int
+    logged: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a reply belongs in the cache, and what it must have been made of to go there."""
+
+    key: bytes
+    index: str
+    templates: tuple[str, ...]
+
+
+class Answers:
+    """Answers over an explainer, which stays the caller's to close. Without `cache` or `log` there is none."""
+
+    def __init__(
+        self, explainer: Explainer, *, cache: RationaleCache | None = None, log: RationaleLog | None = None
+    ) -> None:
+        self.explainer, self.cache, self.log = explainer, cache, log
+        settled = (__version__, VERSION, explainer.engine.name, explainer.embedder.name)
+        self._slices = Slices([*settled, str(explainer.settings.min_trust)])
+
+    def answer(self, request: RationaleRequest) -> Rationale:
+        """The rationale for one request. Errors as of `Explainer.explain`."""
+        return next(step.rationale for step in self.steps(request) if step.rationale is not None)
+
+    def steps(self, request: RationaleRequest, *, stop: threading.Event | None = None) -> Iterator[Step]:
+        """The steps to the rationale, all at once where it is cached. Errors as of `Explainer.steps`."""
+        for _, step in self.many([request], stop=stop):
+            if isinstance(step, RagRationaleError):
+                raise step
+            yield step
+
+    def many(
+        self, requests: Sequence[RationaleRequest], *, stop: threading.Event | None = None
+    ) -> Iterator[tuple[int, Step | RagRationaleError]]:
+        """Steps or errors of several requests about one user and one index, by position, as of `Explainer.many`."""
+        places: list[_Place | None] = []
+        missing: list[int] = []
+        for position, request in enumerate(requests):
+            began = time.perf_counter()
+            place = self._place(request)
+            places.append(place)
+            kept = self.cache.get(place.key) if self.cache is not None and place else None
+            if kept is None:
+                missing.append(position)
+            else:
+                yield from ((position, step) for step in self._again(request, kept, began))
+        for n, step in self.explainer.many([requests[position] for position in missing], stop=stop):
+            position = missing[n]
+            if isinstance(step, Step) and step.rationale is not None:
+                self._keep(requests[position], places[position], step.rationale)
+            yield position, step
+
+    def candidates(self, request: RecommendationRequest) -> list[Candidate]:
+        """Items that the user may like and has not met, best first; none for a user without a history."""
+        snapshot, embedder = self.explainer.snapshots.get(request.index), self.explainer.embedder
+        return candidates(request.user, snapshot, embedder, k=request.count, diversity=request.diversity)
+
+    def erase(self, user_id: str) -> Erased:
+        """Delete what cache and log hold about a user, and what quotes her to others."""
+        return Erased(
+            rationales=0 if self.cache is None else self.cache.erase(user_id),
+            logged=0 if self.log is None else self.log.erase(user_id),
+        )
+
+    def _place(self, request: RationaleRequest) -> _Place | None:
+        """None where nothing is cached, or nothing of this request may be."""
+        if self.cache is None:
+            return None
+        snapshot = self.explainer.snapshots.get(request.index)
+        templates = tuple(self._templates(request.template))
+        key = self._slices.key(request, snapshot, templates)
+        return None if key is None else _Place(key, snapshot.manifest.label, templates)
+
+    def _templates(self, spec: str) -> Iterator[str]:
+        for language in LANGUAGES:
+            try:
+                yield self.explainer.templates.get(spec, language=language).label
+            except UnknownTemplateError:
+                continue
+
+    def _again(self, request: RationaleRequest, kept: Rationale, began: float) -> Iterator[Step]:
+        """A cached reply under an id of its own. Its provenance stays that of its making."""
+        yield Step("evidence", evidence=kept.evidence, cached=True)
+        for sentence in kept.sentences:
+            yield Step("sentence", sentence=sentence, cached=True)
+        spent = round((time.perf_counter() - began) * 1000, 2)
+        timings = Timings(retrieve=spent, write=0.0, verify=0.0, total=spent)
+        reply = kept.model_copy(update={"id": f"rat_{secrets.token_hex(10)}", "timings_ms": timings})
+        if self.log is not None:
+            self.log.add(reply, user=request.user.id, item=request.item.id, made=kept.id)
+        yield Step("done", rationale=reply, cached=True)
+
+    def _keep(self, request: RationaleRequest, place: _Place | None, reply: Rationale) -> None:
+        """Cache and log a reply. One that another version of index or template made than its key says is not cached."""
+        told = reply.provenance
+        if self.cache is not None and place and told.index == place.index and told.template in place.templates:
+            authors = _authors(reply, self.explainer.snapshots.get(request.index))
+            self.cache.put(place.key, reply, user=request.user.id, authors=authors)
+        if self.log is not None:
+            self.log.add(reply, user=request.user.id, item=request.item.id)
+
+
+def open_answers(explainer: Explainer) -> tuple[Answers, State]:
+    """Answers with the cache and the log that the explainer's settings ask for, and their file, to be closed after."""
+    settings = explainer.settings
+    state = State(settings.state)
+    cache = RationaleCache(state, largest=settings.cache_mb * _MEGABYTE, days=settings.cache_days)
+    log = RationaleLog(state, days=settings.log_days)
+    return Answers(explainer, cache=cache if settings.cache_mb else None, log=log if settings.log_days else None), state
+
+
+def _authors(reply: Rationale, snapshot: Snapshot) -> set[str]:
+    """Whose reviews a reply quotes."""
+    passages = (snapshot.passage(e.id.split(":")[1]) for e in reply.evidence if not e.id.startswith("inline:"))
+    return {p.user_id for p in passages if p is not None and p.user_id is not None}
