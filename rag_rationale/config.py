@@ -62,13 +62,21 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8017, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     min_trust: float = Field(default=0.5, ge=0, le=1, description="reviews below this are no evidence on the item side")
+    concurrent: int = Field(default=4, ge=1, le=64, description="requests answered at the same time")
+    queue: int = Field(default=16, ge=0, description="requests that wait beside them; the next is refused with 503")
+    deadline_ms: int = Field(
+        default=30_000, ge=1, le=600_000, description="deadline of a request that names none, waiting included"
+    )
+    rate: str = Field(
+        default="600/minute", description="requests a key may make, such as `10/second`; empty: any number"
+    )
     cache_mb: int = Field(default=256, ge=0, description="megabytes of cached rationales; 0 caches none")
     cache_days: float = Field(default=30, gt=0, description="days after which a cached rationale is written anew")
     log_days: float = Field(
         default=90, ge=0, description="days that the log of served rationales goes back; 0 logs none"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="log level")
-    admin_token: str | None = Field(default=None, repr=False, description="bearer token that may read any evidence")
+    admin_token: str | None = Field(default=None, repr=False, description="a key of scope admin that no file holds")
 
 
 def load_settings(**overrides: object) -> Settings:

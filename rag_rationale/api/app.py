@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import hmac
-import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from rag_rationale import __version__
-from rag_rationale.api import examples, many, problems
+from rag_rationale.api import admin, examples, many, problems
+from rag_rationale.api.desk import LOOK, Desk
+from rag_rationale.api.guarding import Guard, Rates, reader_of
+from rag_rationale.api.keys import Keys
 from rag_rationale.api.limits import BodyLimit
-from rag_rationale.api.many import CLIENT_LEFT, LOOK, PRIVATE
+from rag_rationale.api.many import CLIENT_LEFT, PRIVATE
 from rag_rationale.api.readiness import Probe, Readiness
 from rag_rationale.api.streaming import HEARTBEAT, EventStream, Steps
+from rag_rationale.api.telemetry import Metrics, Telemetry
 from rag_rationale.api.workers import Workers
 from rag_rationale.service import Answers, Explainer
 from rag_rationale.types import Rationale, RationaleRequest, SourceReply
 
 _TEXT: dict[str, Any] = {"max_length": 256, "pattern": r"^[^\x00]*$"}
-_bearer = HTTPBearer(auto_error=False, description="The admin token, which may read any evidence.")
+_STATUSES = (400, 401, 404, 409, 413, 422, 429, 500, 503, 504)
 
 
 class _Api(FastAPI):
@@ -33,14 +36,25 @@ class _Api(FastAPI):
         return document
 
 
-def create_app(explainer: Explainer, *, answers: Answers | None = None, heartbeat: float = HEARTBEAT) -> FastAPI:
+def create_app(
+    explainer: Explainer,
+    *,
+    answers: Answers | None = None,
+    keys: Keys | None = None,
+    keys_required: bool = False,
+    heartbeat: float = HEARTBEAT,
+) -> FastAPI:
     """The API over `explainer`, which stays the caller's to close, after the app has shut down.
 
-    `answers` come from `open_answers`; without them nothing is cached or logged. `heartbeat`: seconds without an event
+    `answers` come from `open_answers`; without them nothing is cached or logged. Without `keys` only the admin token
+    tells who asks; where there are any, or `keys_required`, nobody reads without. `heartbeat`: seconds without an event
     after which a stream sends a comment.
     """
-    workers, probe = Workers(), Probe(explainer)
+    settings, probe = explainer.settings, Probe(explainer)
+    workers = Workers(threads=settings.concurrent, waiting=settings.queue)
     given = answers or Answers(explainer)
+    metrics = Metrics(given, waiting=lambda: workers.waiting, running=lambda: workers.running)
+    rates = Rates(settings.rate)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -53,44 +67,57 @@ def create_app(explainer: Explainer, *, answers: Answers | None = None, heartbea
         description="Explained recommendations in which every sentence cites its evidence word for word.",
         lifespan=lifespan,
         redoc_url=None,
+        dependencies=[Depends(HTTPBearer(auto_error=False, description="An API key. The guard checks it."))],
     )
+    app.state.rates = rates
     app.add_middleware(BodyLimit)
+    app.add_middleware(Guard, keys=keys, admin_token=settings.admin_token, required=keys_required, rates=rates)
+    app.add_middleware(Telemetry, metrics=metrics)  # the outermost: it tells of refusals too
     problems.install(app)
+    desk = Desk(given, workers, metrics, default_ms=settings.deadline_ms)
 
     @app.post(
         "/v1/rationales",
         response_model=Rationale,
         summary="Explain why an item fits a user",
-        responses={200: examples.RATIONALES, **problems.documented((400, 404, 409, 413, 422, 500, 503))},
+        responses={200: examples.RATIONALES, **problems.documented(_STATUSES)},
     )
     async def rationales(body: RationaleRequest, request: Request) -> Response:
         """A rationale whose sentences cite their evidence, or an abstention that says why.
 
         With `"stream": true` the reply is a stream of server-sent events.
         """
-        stop = threading.Event()
-        steps = workers.pull(given.steps(body, stop=stop), tick=heartbeat if body.stream else LOOK, stop=stop)
+        steps = desk.steps(body, request, tick=heartbeat if body.stream else LOOK)
         if body.stream:
             return EventStream(await anext(steps), steps)
         return await _whole(steps, request)
 
-    app.include_router(many.router(given, workers))
+    app.include_router(many.router(desk))
+    app.include_router(admin.router(given))
 
     @app.get(
         "/v1/evidence/{evidence_id:path}",
         summary="Show a passage inside its whole source",
-        responses={200: examples.EVIDENCE, **problems.documented((404, 422, 500, 503))},
+        responses={200: examples.EVIDENCE, **problems.documented((401, 404, 422, 429, 500, 503))},
     )
     def evidence(
         evidence_id: Annotated[str, Path(**_TEXT, description="an `id` of a reply's `evidence`")],
         response: Response,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+        request: Request,
         user: Annotated[str | None, Query(**_TEXT, description="whose history evidence this is")] = None,
     ) -> SourceReply:
-        """History evidence is shown to its own user or with the admin token only, quarantined text never."""
+        """History evidence is shown to its own user or with an admin key only, quarantined text never."""
         response.headers.update(PRIVATE)
-        admin = _is_admin(bearer, explainer.settings.admin_token)
-        return explainer.evidence(evidence_id, user_id=user, admin=admin)
+        return explainer.evidence(evidence_id, user_id=user, admin=reader_of(request).admin)
+
+    @app.get(
+        "/metrics",
+        summary="Metrics for Prometheus",
+        response_class=PlainTextResponse,
+        responses=problems.documented((401, 429)),
+    )
+    def shown_metrics() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/healthz", summary="Whether the process lives")
     async def healthz() -> dict[str, str]:
@@ -119,9 +146,3 @@ async def _whole(steps: Steps, request: Request) -> Response:
             if await request.is_disconnected():
                 return Response(status_code=CLIENT_LEFT)
     raise AssertionError("steps always end with a rationale")
-
-
-def _is_admin(bearer: HTTPAuthorizationCredentials | None, token: str | None) -> bool:
-    if bearer is None or not token:
-        return False
-    return hmac.compare_digest(bearer.credentials.encode("latin-1"), token.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from contextlib import aclosing
 
@@ -10,16 +9,14 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
 from rag_rationale.api import problems
+from rag_rationale.api.desk import Desk
+from rag_rationale.api.guarding import spend_more
 from rag_rationale.api.problems import Problem, problem_of
-from rag_rationale.api.workers import Workers
 from rag_rationale.errors import RagRationaleError
-from rag_rationale.service import Answers
 from rag_rationale.types import BatchRequest, ItemRef, Rationale, RationaleRequest, RecommendationRequest
 
 CLIENT_LEFT = 499
 PRIVATE = {"Cache-Control": "no-store"}
-LOOK = 0.25
-"""Seconds between looks whether the client is still there."""
 
 
 class BatchEntry(BaseModel):
@@ -49,7 +46,7 @@ class RecommendationReply(BaseModel):
     reason: str | None
 
 
-def router(answers: Answers, workers: Workers) -> APIRouter:
+def router(desk: Desk) -> APIRouter:
     """The routes that answer with several rationales."""
     routes = APIRouter(prefix="/v1")
 
@@ -57,12 +54,12 @@ def router(answers: Answers, workers: Workers) -> APIRouter:
         "/rationales/batch",
         response_model=BatchReply,
         summary="Explain several items to one user",
-        responses=problems.documented((400, 404, 409, 413, 422, 500, 503)),
+        responses=problems.documented((400, 401, 404, 409, 413, 422, 429, 500, 503, 504)),
     )
     async def batch(body: BatchRequest, request: Request) -> Response:
         """One entry per item, in order: its rationale, or the problem it met, which leaves the others alone."""
         asked = [body.about(item) for item in body.items]
-        entries = await collect(answers, workers, asked, request)
+        entries = await collect(desk, asked, request)
         if entries is None:
             return Response(status_code=CLIENT_LEFT)
         return Response(BatchReply(entries=entries).model_dump_json(), media_type="application/json", headers=PRIVATE)
@@ -71,16 +68,16 @@ def router(answers: Answers, workers: Workers) -> APIRouter:
         "/recommendations",
         response_model=RecommendationReply,
         summary="Find items for a user, each with its rationale",
-        responses=problems.documented((400, 404, 409, 413, 422, 500, 503)),
+        responses=problems.documented((400, 401, 404, 409, 413, 422, 429, 500, 503, 504)),
     )
     async def recommendations(body: RecommendationRequest, request: Request) -> Response:
         """Items of the index that the user has not met, nearest her taste, as varied as asked.
 
         A user who has no history, or likes nothing in it, gets none.
         """
-        found = await workers.do(lambda: answers.candidates(body))
+        found = await desk.do(lambda: desk.answers.candidates(body))
         asked = [body.about(ItemRef(id=each.item_id)) for each in found]
-        entries = await collect(answers, workers, asked, request)
+        entries = await collect(desk, asked, request)
         if entries is None:
             return Response(status_code=CLIENT_LEFT)
         made = [Recommendation(score=round(c.score, 4), **dict(e)) for c, e in zip(found, entries, strict=True)]
@@ -90,13 +87,11 @@ def router(answers: Answers, workers: Workers) -> APIRouter:
     return routes
 
 
-async def collect(
-    answers: Answers, workers: Workers, asked: Sequence[RationaleRequest], request: Request
-) -> list[BatchEntry] | None:
+async def collect(desk: Desk, asked: Sequence[RationaleRequest], request: Request) -> list[BatchEntry] | None:
     """An entry for each request, in order; None where the client has left, which stops the work."""
     entries = [BatchEntry(item_id=each.item.id) for each in asked]
-    stop = threading.Event()
-    steps = workers.pull(answers.many(asked, stop=stop), tick=LOOK, stop=stop)
+    spend_more(request, len(asked) - 1)
+    steps = desk.many(asked, request)
     async with aclosing(steps):
         async for step in steps:
             if step is not None:

@@ -32,6 +32,22 @@ class BusyError(errors.RagRationaleError):
     """As many requests wait as are let wait."""
 
 
+class UnauthorisedError(errors.RagRationaleError):
+    """No key, or none that counts."""
+
+
+class ForbiddenError(errors.RagRationaleError):
+    """A key, but not of the scope that this needs."""
+
+
+class RateError(errors.RagRationaleError):
+    """A key asked too often; `wait` is the seconds until it may again."""
+
+    def __init__(self, what: str, *, remedy: str, wait: int) -> None:
+        super().__init__(what, remedy=remedy)
+        self.wait = wait
+
+
 class MalformedBodyError(errors.InvalidRequestError):
     """The body is not JSON."""
 
@@ -71,11 +87,15 @@ KINDS: dict[type[Exception], Kind] = {
     errors.UnknownItemError: Kind(404, "unknown-item", "Unknown item"),
     errors.UnknownEvidenceError: Kind(404, "unknown-evidence", "Unknown evidence"),
     errors.UnknownTemplateError: Kind(404, "unknown-template", "Unknown template"),
+    UnauthorisedError: Kind(401, "unauthorised", "Key needed"),
+    ForbiddenError: Kind(403, "forbidden", "Admin key needed"),
+    RateError: Kind(429, "too-many-requests", "Too many requests"),
     MalformedBodyError: Kind(400, "malformed-body", "Malformed body"),
     errors.InvalidRequestError: Kind(422, "invalid-request", "Invalid request"),
     errors.LockedError: Kind(409, "locked", "Index locked", "Another build holds the index's lock. Try again later."),
     errors.EmbedderMismatchError: Kind(503, "embedder-mismatch", "Index built with another embedder", _LOGGED),
     errors.SnapshotError: Kind(503, "snapshot-unusable", "Index unusable", _LOGGED),
+    errors.DeadlineError: Kind(504, "deadline-passed", "Deadline passed"),
     errors.ModelError: Kind(503, "model-unavailable", "Model unavailable", _LOGGED),
     BusyError: Kind(503, "busy", "Too many requests at once"),
     Exception: Kind(500, "internal", "Internal error", _LOGGED),
@@ -112,6 +132,18 @@ def as_response(problem: Problem, headers: Mapping[str, str] | None = None) -> R
     return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 
+def as_reply(error: Exception) -> Response:
+    """The reply to an error, with the headers that its status asks for."""
+    headers = dict((error.headers or {}) if isinstance(error, HTTPException) else {})
+    if isinstance(error, BusyError):
+        headers["Retry-After"] = "1"
+    elif isinstance(error, RateError):
+        headers["Retry-After"] = str(error.wait)
+    elif isinstance(error, UnauthorisedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    return as_response(problem_of(error), headers)
+
+
 def install(app: FastAPI) -> None:
     """Have the app answer every error with a problem."""
     for error in (errors.RagRationaleError, RequestValidationError, HTTPException, Exception):
@@ -133,8 +165,7 @@ def documented(statuses: Iterable[int]) -> dict[int | str, dict[str, Any]]:
 
 def _answer(request: Request, error: Exception) -> Response:
     del request
-    headers = error.headers if isinstance(error, HTTPException) else None
-    return as_response(problem_of(error), {"Retry-After": "1"} if isinstance(error, BusyError) else headers)
+    return as_reply(error)
 
 
 def _malformed(reason: str) -> Problem:

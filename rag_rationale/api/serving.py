@@ -9,6 +9,7 @@ import sys
 import uvicorn
 
 from rag_rationale.api.app import create_app
+from rag_rationale.api.keys import Keys
 from rag_rationale.api.readiness import open_indexes
 from rag_rationale.errors import SettingsError
 from rag_rationale.service import Answers, Explainer
@@ -16,13 +17,15 @@ from rag_rationale.service import Answers, Explainer
 _GRACE = 10  # seconds that open requests have once the server is told to stop
 
 
-def serve(explainer: Explainer, host: str, port: int, *, answers: Answers | None = None) -> None:
+def serve(
+    explainer: Explainer, host: str, port: int, *, answers: Answers | None = None, keys: Keys | None = None
+) -> None:
     """Serve until SIGINT or SIGTERM; says on standard error where it listens and what it has loaded.
 
-    Port 0 picks a free one. SettingsError where the address cannot be had, or is open to others without an admin token.
+    Port 0 picks a free one. SettingsError where the address cannot be had, or is open to others without a key.
     The explainer stays the caller's to close.
     """
-    server, bound = open_server(explainer, host, port, answers=answers)
+    server, bound = open_server(explainer, host, port, answers=answers, keys=keys)
     with bound:
         for line in _introduction(explainer, bound):
             print(line, file=sys.stderr, flush=True)
@@ -30,12 +33,13 @@ def serve(explainer: Explainer, host: str, port: int, *, answers: Answers | None
 
 
 def open_server(
-    explainer: Explainer, host: str, port: int, *, answers: Answers | None = None
+    explainer: Explainer, host: str, port: int, *, answers: Answers | None = None, keys: Keys | None = None
 ) -> tuple[uvicorn.Server, socket.socket]:
     """A server that is not running yet, and the socket it shall listen on, bound already. Errors as in `serve`."""
-    bound = _bind(host, port, guarded=bool(explainer.settings.admin_token))
+    bound = _bind(host, port, guarded=bool(explainer.settings.admin_token or (keys and keys.all())))
+    public = not ipaddress.ip_address(bound.getsockname()[0]).is_loopback
     config = uvicorn.Config(
-        create_app(explainer, answers=answers),
+        create_app(explainer, answers=answers, keys=keys, keys_required=public),
         log_level=explainer.settings.log_level,
         access_log=False,  # its lines would hold user ids
         server_header=False,
@@ -53,8 +57,8 @@ def _bind(host: str, port: int, *, guarded: bool) -> socket.socket:
     family, _, _, _, address = min(found, key=lambda each: each[0])  # IPv4 first
     if not (guarded or ipaddress.ip_address(address[0]).is_loopback):
         raise SettingsError(
-            f"Host {host!r} is reachable from other machines and no admin token is set.",
-            remedy="Set RAG_RATIONALE_ADMIN_TOKEN to a secret, or listen on 127.0.0.1.",
+            f"Host {host!r} is reachable from other machines and there is no key.",
+            remedy="Make one with `rag-rationale keys new NAME`, or set RAG_RATIONALE_HOST to 127.0.0.1.",
         )
     try:
         bound = socket.create_server(address[:2], family=family, backlog=128)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar, cast
 
 from rag_rationale.api.problems import BusyError
 
-THREADS = 8
-WAITING = 64  # requests that may be under way beyond those that have a thread
 _END = object()
 _LONG = 3600.0
 
@@ -19,12 +18,22 @@ T = TypeVar("T")
 
 
 class Workers:
-    """Threads shared by all requests. Used from one event loop."""
+    """Threads shared by all requests: `threads` at work and `waiting` in a queue. Used from one event loop."""
 
-    def __init__(self, *, threads: int = THREADS, waiting: int = WAITING) -> None:
+    def __init__(self, *, threads: int = 4, waiting: int = 16) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="explain")
-        self._most = threads + waiting
+        self._threads, self._most = threads, threads + waiting
         self._under_way = 0
+
+    @property
+    def running(self) -> int:
+        """Requests that have a thread."""
+        return min(self._under_way, self._threads)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have none yet."""
+        return self._under_way - self.running
 
     async def pull(
         self, items: Iterator[T], *, tick: float, stop: threading.Event | None = None
@@ -37,37 +46,53 @@ class Workers:
         if self._under_way >= self._most:
             raise BusyError(f"{self._under_way} requests are under way already.", remedy="Try again in a second.")
         self._under_way += 1
-        job, waiter = self._next(items)
+        made: asyncio.Queue[object] = asyncio.Queue()
+        loop, gone = asyncio.get_running_loop(), stop or threading.Event()
+
+        def drive() -> None:
+            last: object = _END
+            try:
+                for item in items:
+                    if gone.is_set():
+                        break
+                    loop.call_soon_threadsafe(made.put_nowait, item)
+            except BaseException as error:
+                last = _Failure(error)
+            cast(Generator[T, None, None], items).close()
+            if not gone.is_set():
+                loop.call_soon_threadsafe(made.put_nowait, last)
+
+        job = self._pool.submit(copy_context().run, drive)
         try:
             while True:
-                while not waiter.done():
-                    await asyncio.wait({waiter}, timeout=tick)
-                    if not waiter.done():
-                        yield None
-                item = waiter.result()
+                try:
+                    item = await asyncio.wait_for(made.get(), tick)
+                except TimeoutError:
+                    yield None
+                    continue
+                if isinstance(item, _Failure):
+                    raise item.error
                 if item is _END:
                     return
                 yield cast(T, item)
-                job, waiter = self._next(items)
         finally:
+            gone.set()
+            job.cancel()
             self._under_way -= 1
-            if stop is not None:
-                stop.set()
-            waiter.cancel()
-            job.add_done_callback(lambda _: cast(Generator[T, None, None], items).close())
 
     async def do(self, work: Callable[[], T]) -> T:
         """What one call gives; errors as in `pull`."""
         made = [item async for item in self.pull(_once(work), tick=_LONG) if item is not None]
         return made[0]
 
-    def _next(self, items: Iterator[T]) -> tuple[Future[object], asyncio.Future[object]]:
-        job: Future[object] = self._pool.submit(next, items, _END)
-        return job, asyncio.wrap_future(job)
-
     def close(self) -> None:
         """Wait for what runs, drop what has not begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Failure:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 def _once(work: Callable[[], T]) -> Iterator[T]:

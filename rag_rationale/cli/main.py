@@ -12,7 +12,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from rag_rationale import __version__
-from rag_rationale.cli import evaluate, explain, index, models, precompute, prompts, serve, settings, verify
+from rag_rationale.cli import evaluate, explain, index, keys, models, precompute, prompts, serve, settings, verify
 from rag_rationale.errors import RagRationaleError, UsageError
 
 
@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rag-rationale {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (index, explain, precompute, serve, settings, verify, evaluate, models, prompts):
+    for module in (index, explain, precompute, serve, settings, verify, evaluate, models, prompts, keys):
         module.add_commands(commands)
     return parser
 

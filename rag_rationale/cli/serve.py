@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
+import sys
 from typing import Any
 
-from rag_rationale.api import serve
+from rag_rationale.api import Keys, serve, telemetry
 from rag_rationale.config import load_settings
 from rag_rationale.connect import open_explainer
 from rag_rationale.service import open_answers
@@ -22,11 +24,27 @@ def add_commands(commands: Any) -> None:
 def _serve(options: argparse.Namespace) -> int:
     settings = load_settings(host=options.host, port=options.port)
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s")
+    _log_requests_as_lines()
+    telemetry.export_spans()
+    signal.signal(signal.SIGTERM, _stop)  # after the server has drained: without it the process would not end itself
     explainer = open_explainer(settings)
+    keys = Keys(settings.state)
     answers, state = open_answers(explainer)
     try:
-        serve(explainer, settings.host, settings.port, answers=answers)
+        serve(explainer, settings.host, settings.port, answers=answers, keys=keys)
     finally:
         explainer.close()
         state.close()
     return 0
+
+
+def _log_requests_as_lines() -> None:
+    """Requests are JSON, a line each, with nothing before it."""
+    lines = logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    telemetry.REQUESTS.addHandler(lines)
+    telemetry.REQUESTS.propagate = False
+
+
+def _stop(*_: object) -> None:
+    sys.exit(0)

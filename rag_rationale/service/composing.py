@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -53,6 +54,7 @@ class Composition:
         self.request, self.pool, self.clock = request, pool, clock
         self.assembly = Assembly(template.language)
         self.degraded = False
+        self.verdicts: Counter[str] = Counter()
         item = pool.item
         known = " ".join([item.title, item.description, item.brand or "", *item.categories, *item.features])
         limits = template.meta.limits
@@ -158,6 +160,7 @@ class Composition:
                 continue
             self.clock.lap("write")
             verdict = self._verifier.verify(draft)
+            self.verdicts[verdict.label] += 1
             self.clock.lap("verify")
             if verdict.label == "supported":
                 yield draft, verdict

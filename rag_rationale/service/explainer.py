@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from rag_rationale.config import Settings
@@ -42,7 +42,8 @@ from rag_rationale.types import (
 class Step:
     """What happened on the way to a rationale: candidates found, a sentence verified, all done.
 
-    `cached` tells that it happened before; the candidates are then those that are cited.
+    `cached` tells that it happened before; the candidates are then those that are cited. `verdicts` counts, at the end,
+    the drafts that were judged, by label.
     """
 
     kind: Literal["evidence", "sentence", "done"]
@@ -50,6 +51,7 @@ class Step:
     sentence: Sentence | None = None
     rationale: Rationale | None = None
     cached: bool = False
+    verdicts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Explainer:
@@ -111,7 +113,8 @@ class Explainer:
             for sentence in work.sentences():
                 yield Step("sentence", sentence=sentence)
             reason = None if work.assembly.sentences else work.why_nothing()
-        yield Step("done", rationale=self._reply(request, work, template, snapshot.manifest.label, reason))
+        reply = self._reply(request, work, template, snapshot.manifest.label, reason)
+        yield Step("done", rationale=reply, verdicts=work.verdicts)
 
     def many(
         self, requests: Sequence[RationaleRequest], *, stop: threading.Event | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 from rag_rationale.errors import UnknownEvidenceError
 from rag_rationale.index import SnapshotReader, check_embedder, open_snapshot
 from rag_rationale.retrieval import Rarity, history_tag
-from rag_rationale.types import Embedder, SourceReply
+from rag_rationale.types import Embedder, Manifest, SourceReply
 
 _SAMPLE = 4000  # passages whose words are counted when an index is opened
 _HIDDEN = "█"
@@ -37,6 +37,11 @@ class Snapshots:
     def rarity(self, name: str) -> Rarity:
         """How rare words are in the index, which must be open."""
         return self._rarity[name]
+
+    def opened(self) -> list[Manifest]:
+        """The manifests of what is open now."""
+        with self._lock:
+            return [snapshot.manifest for snapshot in self._open.values()]
 
     def names(self) -> list[str]:
         """Names of the indexes in the folder that have a current version."""

@@ -1,0 +1,38 @@
+"""What only an admin key may do: erase a user."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import BaseModel
+
+from rag_rationale.api import problems
+from rag_rationale.api.guarding import admin_only
+from rag_rationale.service import Answers
+
+
+class ErasedReply(BaseModel):
+    """Body of `DELETE /v1/users/{id}`: how many cached rationales and rows of the log went."""
+
+    rationales: int
+    logged: int
+
+
+def router(answers: Answers) -> APIRouter:
+    """The routes of operators."""
+    routes = APIRouter(prefix="/v1", dependencies=[Depends(admin_only)])
+
+    @routes.delete(
+        "/users/{user_id:path}",
+        summary="Erase a user",
+        responses=problems.documented((401, 403, 409, 422, 429, 500, 503)),
+    )
+    def erase(
+        user_id: Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")],
+    ) -> ErasedReply:
+        """Delete what cache and log hold about a user, and what quotes her to others. Erasing twice is harmless."""
+        gone = answers.erase(user_id)
+        return ErasedReply(rationales=gone.rationales, logged=gone.logged)
+
+    return routes

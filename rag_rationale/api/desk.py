@@ -1,0 +1,67 @@
+"""Hands requests to the threads, with the time that is left to each, and notes what came of them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from typing import TypeVar
+
+from fastapi import Request
+
+from rag_rationale.api.telemetry import Metrics, traced, watched
+from rag_rationale.api.workers import Workers
+from rag_rationale.errors import RagRationaleError
+from rag_rationale.service import Answers, Step
+from rag_rationale.types import RationaleRequest
+
+LOOK = 0.25
+"""Seconds between looks whether the client is still there."""
+
+T = TypeVar("T")
+
+
+class Desk:
+    """What the routes ask. `default_ms` is the deadline of a request that names none."""
+
+    def __init__(self, answers: Answers, workers: Workers, metrics: Metrics, *, default_ms: int) -> None:
+        self.answers = answers
+        self._workers, self._metrics, self._default = workers, metrics, default_ms
+
+    def steps(self, body: RationaleRequest, request: Request, *, tick: float) -> AsyncGenerator[Step | None, None]:
+        """The steps to one rationale, None whenever `tick` seconds brought none."""
+        stop, due = threading.Event(), self._due([body])
+        return self._watched(lambda: self.answers.steps(due()[0], stop=stop), stop, request, tick)
+
+    def many(
+        self, asked: Sequence[RationaleRequest], request: Request
+    ) -> AsyncGenerator[tuple[int, Step | RagRationaleError] | None, None]:
+        """The steps to several rationales for one user, by position."""
+        stop, due = threading.Event(), self._due(asked)
+        return self._watched(lambda: self.answers.many(due(), stop=stop), stop, request, LOOK)
+
+    async def do(self, work: Callable[[], T]) -> T:
+        """What a call gives that would hold up the event loop."""
+        return await self._workers.do(work)
+
+    def _watched(
+        self, begin: Callable[[], Iterator[T]], stop: threading.Event, request: Request, tick: float
+    ) -> AsyncGenerator[T | None, None]:
+        steps = self._workers.pull(_begun(begin), tick=tick, stop=stop)
+        return watched(steps, self._metrics, request.scope)
+
+    def _due(self, asked: Sequence[RationaleRequest]) -> Callable[[], list[RationaleRequest]]:
+        """The requests as they are once a thread takes them, with the time that waiting has left them."""
+        arrived = time.monotonic()
+
+        def due() -> list[RationaleRequest]:
+            waited = int((time.monotonic() - arrived) * 1000)
+            left = [max((each.deadline_ms or self._default) - waited, 1) for each in asked]
+            return [each.model_copy(update={"deadline_ms": ms}) for each, ms in zip(asked, left, strict=True)]
+
+        return due
+
+
+def _begun(begin: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """The iterator made only when the first item is asked for, closed with this one."""
+    yield from traced(begin())
