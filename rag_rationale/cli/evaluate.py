@@ -19,9 +19,11 @@ from rag_rationale.evaluation.comparing import changes_as_json, changes_as_text,
 from rag_rationale.evaluation.instruments import INSTRUMENTS, evaluate
 from rag_rationale.evaluation.judging import GroundedJudge
 from rag_rationale.evaluation.page import as_page, as_sheet
+from rag_rationale.evaluation.recommending import evaluate_recommendations, figures_as_json, figures_as_text
 from rag_rationale.evaluation.report import Report, as_table, read_report
 from rag_rationale.evaluation.running import prepare
 from rag_rationale.grounding import Judge
+from rag_rationale.index import check_embedder, open_snapshot
 from rag_rationale.types import LANGUAGES, Tier
 
 
@@ -48,6 +50,15 @@ def add_commands(commands: Any) -> None:
         "--strict", action="store_true", help="exit 1 when any target is missed, not a structural one only"
     )
     made.set_defaults(run=_run)
+    found = actions.add_parser("recommendations", help="recommended items on a temporal split, beside popularity")
+    found.add_argument("index", metavar="NAME")
+    found.add_argument(
+        "--diversity", type=float, nargs="+", default=[0, 0.3, 0.6, 0.9], metavar="D", help="0 to 1 each"
+    )
+    found.add_argument("--users", type=_positive, default=1000, metavar="N", help="users asked about at most (1000)")
+    found.add_argument("--seed", type=int, default=0, metavar="N")
+    found.add_argument("--json", action="store_true")
+    found.set_defaults(run=_recommendations)
     both = actions.add_parser("compare", help="what changed between two runs, pair by pair")
     both.add_argument("before", type=Path, metavar="A")
     both.add_argument("after", type=Path, metavar="B")
@@ -125,6 +136,31 @@ def _write(report: Report, folder: Path) -> None:
     with (folder / "replies.jsonl").open("w", encoding="utf-8") as file:
         for written in report.written:
             file.write(json.dumps(written.as_json(), ensure_ascii=False) + "\n")
+
+
+def _recommendations(options: argparse.Namespace) -> int:
+    if not all(0 <= each <= 1 for each in options.diversity):
+        raise InvalidRequestError(
+            f"Diversity {options.diversity} is not between 0 and 1.", remedy="0 ranks by fit alone."
+        )
+    settings = load_settings()
+    embedder = open_embedder(settings)
+    snapshot = open_snapshot(settings.indexes, options.index)
+    try:
+        check_embedder(snapshot.manifest, embedder)
+        figures, told = evaluate_recommendations(
+            snapshot, embedder, diversities=options.diversity, users=options.users, seed=options.seed
+        )
+    finally:
+        snapshot.close()
+    if told["users"] == 0:
+        raise InvalidRequestError(
+            f"No user of index '{options.index}' liked something new after the split.",
+            remedy="Recommendations are measured on reviews or events with times.",
+        )
+    made = figures_as_json(figures, told)
+    print(json.dumps(made, ensure_ascii=False, allow_nan=False) if options.json else figures_as_text(figures, told))
+    return 0
 
 
 def _compare(options: argparse.Namespace) -> int:
