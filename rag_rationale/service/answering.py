@@ -16,7 +16,7 @@ from rag_rationale.errors import RagRationaleError, UnknownTemplateError
 from rag_rationale.grounding import VERSION
 from rag_rationale.retrieval import Candidate, candidates
 from rag_rationale.service.cache import RationaleCache
-from rag_rationale.service.explainer import Explainer, Step
+from rag_rationale.service.explainer import Explainer, Step, share_of
 from rag_rationale.service.log import RationaleLog
 from rag_rationale.service.slices import Slices
 from rag_rationale.service.state import State
@@ -101,14 +101,16 @@ class Answers:
         if self.cache is None:
             return None
         snapshot = self.explainer.snapshots.get(request.index)
-        templates = tuple(self._templates(request.template))
+        templates = tuple(self._templates(request))
         key = self._slices.key(request, snapshot, templates)
         return None if key is None else _Place(key, snapshot.manifest.label, templates)
 
-    def _templates(self, spec: str) -> Iterator[str]:
+    def _templates(self, request: RationaleRequest) -> Iterator[str]:
+        """The versions that may answer this user, one per language."""
         for language in LANGUAGES:
             try:
-                yield self.explainer.templates.get(spec, language=language).label
+                user = share_of(request)
+                yield self.explainer.templates.get(request.template, language=language, user=user).label
             except UnknownTemplateError:
                 continue
 

@@ -103,7 +103,7 @@ class Explainer:
         pool = gather(request, snapshot, embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
-        template = self.templates.get(request.template, language=language, user=_share(request))
+        template = self.templates.get(request.template, language=language, user=share_of(request))
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = self.snapshots.rarity(request.index)
         judge = PraiseJudge(snapshot, embedder)
@@ -184,6 +184,6 @@ class Explainer:
         )
 
 
-def _share(request: RationaleRequest) -> str:
+def share_of(request: RationaleRequest) -> str:
     """Who shares in a split of traffic: a user with an id always as the same, one without by what is known of her."""
     return request.user.id or f"{request.user.model_dump_json()} {request.item.model_dump_json()}"
