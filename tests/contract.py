@@ -77,11 +77,23 @@ class Catalogue:
         return min(_trust(review), self.trust.get(str(review.get("user_id")), 1.0))
 
 
-def check_reply(reply: Row, *, request: Row, catalogue: Catalogue, min_trust: float = 0.5) -> list[str]:
-    """Every fault of a reply, as sentences; [] for a reply that is true to the contract."""
+def check_reply(
+    reply: Row,
+    *,
+    request: Row,
+    catalogue: Catalogue,
+    min_trust: float = 0.5,
+    shown: Callable[[str], Row] | None = None,
+    exclude: Iterable[str] = (),
+) -> list[str]:
+    """Every fault of a reply, as sentences; [] for a reply that is true to the contract.
+
+    `shown` gives the body of `GET /v1/evidence/{id}`, by which the passages that a count lists but does not cite are
+    looked up too. `exclude` are the reviews that do not exist for this call.
+    """
     if faults := list(_shape(reply)):
         return faults
-    case = _Case(reply, request, catalogue, min_trust)
+    case = _Case(reply, request, catalogue, min_trust, shown, frozenset(exclude))
     checks = (
         _outcome,
         _text,
@@ -105,6 +117,8 @@ class _Case:
     request: Row
     catalogue: Catalogue
     min_trust: float
+    shown: Callable[[str], Row] | None
+    exclude: frozenset[str]
 
     @property
     def user(self) -> str | None:
@@ -135,6 +149,22 @@ class _Case:
     def author(self, evidence: Row) -> str | None:
         author: str | None = self.catalogue.reviews.get(evidence["source_id"], {}).get("user_id")
         return author
+
+    def may_speak(self, review: Row) -> bool:
+        """Whether a review may count at all: of the target, trusted, with words, not excluded, not the user's own."""
+        own = self.user is not None and review.get("user_id") == self.user
+        worded = f"{review.get('title') or ''}{review.get('text') or ''}".strip()
+        trusted = self.catalogue.trust_of(review) >= self.min_trust
+        return bool(worded) and trusted and not own and review["review_id"] not in self.exclude
+
+    def speakers(self) -> dict[str, list[str]]:
+        """What each reviewer who may speak of the target wrote, by user or, where that is unknown, by review."""
+        wrote: dict[str, list[str]] = {}
+        for id_, review in self.catalogue.reviews.items():
+            if review.get("item_id") == self.target and self.may_speak(review):
+                texts = [review.get("title") or "", review.get("text") or ""]
+                wrote.setdefault(review.get("user_id") or id_, []).extend(texts)
+        return wrote
 
     def title(self, evidence: Row) -> str:
         """The title of the item that a piece of evidence speaks of."""
@@ -344,8 +374,11 @@ def _disliked(_: _Case, e: Row, __: re.Match[str]) -> bool:
 
 
 _MANY_SAY = r"[Mm]ore than one reviewer|不止一位"
+_COUNT_SAYS = (
+    r"\d+ of \d+ reviewers|\bOf \d+ (?:people who reviewed it|reviewers)|\d+ complain of it|\d+位(?:评价者|不满意)"
+)
 _CLAIMS: list[tuple[str, Holds]] = [
-    (_MANY_SAY, _on("review")),
+    (rf"{_MANY_SAY}|{_COUNT_SAYS}", _on("review")),
     (r"(?:\b[Yy]ou|\] and) bought\b|(?:[您你]也?|，也)买过", _did("purchase")),
     (r"(?:\b[Yy]ou|\] and) looked at\b|(?:[您你]也?|，也)浏览过", _did("view", "click")),
     (r"(?:[您你]也?|，也)看过", _did("view", "click")),
@@ -396,20 +429,80 @@ def _is_said(case: _Case, text: str, claim: re.Match[str]) -> bool:
     return any(words in e["text"] or words in case.title(e) for e in case.cited(labels))
 
 
+_COUNTED = re.compile(
+    r"(?P<n>\d+) of (?P<of>\d+) reviewers (?:praise|mention|bring up|complain about) the (?P<what>[\w -]+?) \["
+    r"|Of (?P<of2>\d+) (?:people who reviewed it|reviewers), at least (?P<n2>\d+) "
+    r"(?:speak well of|praise) the (?P<what2>[\w -]+?) \["
+    r"|(?P<of3>\d+)位评价者里，?(?:至少)?有(?P<n3>\d+)位(?:夸了|提到了|谈到|称赞了|对)(?P<what3>[^\[，]+?)(?:有意见|不满意)?\["
+    r"|说到(?P<what4>[^，]+?)，(?P<of4>\d+)位评价者中至少(?P<n4>\d+)位是满意的\["
+)
+_OTHERS = re.compile(r"at least (\d+) complain of it \[|，也至少有(\d+)位不满意\[")
+
+
 def _counts(case: _Case) -> Iterator[str]:
-    """A sentence that counts shows whom it counted."""
+    """A sentence counts if and only if it shows whom: distinct reviewers who may speak, each naming the aspect."""
     for sentence in case.reply["sentences"]:
-        support = sentence["support"]
-        if support is not None:
-            counted = [e for e in case.reply["evidence"] if e["id"] in support["evidence_ids"]]
-            people = {case.author(e) or e["source_id"] for e in counted}
-            if len(counted) != len(support["evidence_ids"]) or not len(people) == support["count"] <= support["of"]:
-                yield f"counts {support['count']} of {support['of']}, shows {len(people)}: {sentence['text']!r}"
+        support, text = sentence["support"], sentence["text"]
+        said = counted_in(text)
+        if support is None or said is None:
+            if support is not None or said is not None:
+                yield f"counts without support, or has support and does not count: {text!r}"
+            continue
+        count, of, what = said
+        if (count, of) != (support["count"], support["of"]) or len(support["evidence_ids"]) != count:
+            yield f"says {count} of {of}, its support says otherwise: {text!r}"
+        wrote = case.speakers()
+        naming = [who for who, texts in wrote.items() if any(_names(part, what) for part in texts)]
+        if count > len(naming) or of > len(wrote) or count > of:
+            yield f"counts {count} of {of}, there are {len(naming)} of {len(wrote)}: {text!r}"
+        for c in sentence["citations"]:
+            if not _names(c["cited_text"], what):
+                yield f"cites for {what!r} what does not name it: {c['cited_text']!r}"
+        if not {c["evidence_id"] for c in sentence["citations"]} <= set(support["evidence_ids"]):
+            yield f"cites what it did not count: {text!r}"
+        yield from _listed(case, support, what)
+
+
+def counted_in(text: str) -> tuple[int, int, str] | None:
+    """(count, of, aspect) that a sentence states, both sides of a division together; None where it counts nobody."""
+    match = _COUNTED.search(text)
+    if match is None:
+        return None
+    said = {name.rstrip("234"): value for name, value in match.groupdict().items() if value}
+    others = _OTHERS.search(text, match.end())
+    return int(said["n"]) + (int(others[1] or others[2]) if others else 0), int(said["of"]), said["what"]
+
+
+def _listed(case: _Case, support: Row, what: str) -> Iterator[str]:
+    """Each passage of the list is of another reviewer, who may speak, and names the aspect."""
+    if case.shown is None:
+        return
+    people = set()
+    for id_ in support["evidence_ids"]:
+        passage = case.shown(id_)
+        review = case.catalogue.reviews.get(passage["source_id"])
+        if review is None or review.get("item_id") != case.target or not case.may_speak(review):
+            yield f"counts a passage that may not speak for the item: {passage['source_id']}"
+        elif not _names(passage["text"], what):
+            yield f"counts for {what!r} what does not name it: {passage['text']!r}"
+        people.add((review or {}).get("user_id") or passage["source_id"])
+    if len(people) != len(support["evidence_ids"]):
+        yield f"counts one reviewer twice for {what!r}"
+
+
+def _names(text: str, what: str) -> bool:
+    """Whether the text has the aspect, as singular or plural."""
+    if not what.isascii():
+        return what in text
+    stem = re.sub(r"(?:ies|es|s|y)$", "", what.lower())
+    return re.search(rf"\b{re.escape(stem)}(?:ies|es|s|y|e)?\b", text.lower()) is not None
 
 
 def _caveats(case: _Case) -> Iterator[str]:
     for sentence in case.reply["sentences"]:
-        for e in case.cited(c["label"] for c in sentence["citations"]) if sentence["kind"] == "caveat" else ():
+        if sentence["kind"] != "caveat" or _OTHERS.search(sentence["text"]):
+            continue
+        for e in case.cited(c["label"] for c in sentence["citations"]):
             if e["side"] != "review" or (e["rating"] is not None and e["rating"] >= 4):
                 yield f"a caveat out of {e['side']} rated {e['rating']}: {sentence['text']!r}"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from contract import Catalogue, Row, check_reply, claims_in
+from contract import Catalogue, Row, check_reply, claims_in, counted_in
 from planted import write_jsonl
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
@@ -388,7 +388,7 @@ CORRUPTIONS: list[tuple[str, Corruption, str]] = [
     (
         "counting wrong",
         _set("sentences", 1, "support", value={"count": 3, "of": 9, "evidence_ids": ["shop:r2-text-0"]}),
-        "counts 3 of 9",
+        "has support and does not count",
     ),
     ("another's id in an id", _set("evidence", 2, "id", value="shop:guest-b"), "tells of another person: 'guest-b'"),
     ("another's id elsewhere", _set("id", value="rat_1 silent"), "tells of another person: 'silent'"),
@@ -458,8 +458,12 @@ def test_the_wording_of_every_shipped_frame_is_known_to_the_judge(path: Path) ->
     assert meta["frames"]
     for frame in meta["frames"]:
         for verb in meta["verbs"].values() if ".verb" in frame["text"] else [""]:
-            roles = [role for role in ("earlier", "own", "theirs", "facts") if role in frame]
-            text = frame["text"]
+            roles = [role for role in ("earlier", "own", "theirs", "others", "facts") if role in frame]
+            text = frame["text"].replace("{{ theirs.aspect }}", "terrace")
+            text = re.sub(r"\{\{ \w+\.(?:count|of) \}\}", "7", text)
+            if frame.get("theirs", {}).get("speakers") == "count":
+                told = (14 if "others" in frame else 7, 7, "terrace")
+                assert counted_in(re.sub(r"\{\{ \w+\.cite \}\}", "[1]", text)) == told
             for label, role in enumerate(roles, 1):
                 text = re.sub(rf"{{{{ {role}\.cite }}}}", f"[{label}]", text)
             text = text.replace("own.stars }}", "own.stars }}4").replace("{{ own.verb }}", verb)

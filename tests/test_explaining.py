@@ -47,13 +47,21 @@ def ask(explainer: Explainer, item: str | dict[str, Any], **body: Any) -> Ration
 
 def test_every_reply_over_the_catalogue_keeps_the_contract(explainer: Explainer, catalogue: Catalogue) -> None:
     users = sorted({str(r["user_id"]) for r in catalogue.reviews.values() if r["user_id"]})[::3]
-    grounded = 0
+    grounded = counted = 0
+
+    def shown(id_: str) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(explainer.evidence(id_).model_dump_json())
+        return body
+
     for user, item in itertools.product(users, sorted(catalogue.items)[::4]):
         body = {"index": "sample", "user": {"id": user}, "item": {"id": item}}
         reply = explainer.explain(RationaleRequest.model_validate(body))
         grounded += reply.status == "grounded"
-        assert check_reply(json.loads(reply.model_dump_json()), request=body, catalogue=catalogue) == []
+        told = json.loads(reply.model_dump_json())
+        assert check_reply(told, request=body, catalogue=catalogue, shown=shown) == []
+        counted += sum(s.support is not None for s in reply.sentences)
     assert grounded > 200
+    assert counted > 8
 
 
 CURES = ("stopped taking", "cured it", "tablets away", "doctors gave", "治好", "药都停", "血糖从", "比医生")

@@ -77,7 +77,7 @@ def test_the_version_changes_with_every_word_and_with_a_partial(tmp_path: Path) 
         (HEAD.replace("kind: merit", "kind: boast") + BODY, 10, "kind"),
         (HEAD.replace("limits: {", "limits: [") + BODY, 5, "not YAML"),
         (HEAD + "---\n{% if %}\n", 14, "Expected an expression"),
-        (HEAD.replace("speakers: one", "speakers: count") + BODY, 12, "speakers"),
+        (HEAD.replace("speakers: one", "speakers: crowd") + BODY, 12, "speakers"),
         (HEAD.replace("mode: slots", "mode: free") + BODY, 4, "mode"),
         ("no front matter", 1, "front matter"),
     ],

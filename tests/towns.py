@@ -13,7 +13,7 @@ from rag_rationale.evaluation.material import Material, Subject
 from rag_rationale.evaluation.subjects import draw_subjects
 from rag_rationale.generation import ScriptedEngine
 from rag_rationale.index import SnapshotReader, open_snapshot
-from rag_rationale.types import Language, Polarity, Rationale, Span
+from rag_rationale.types import Language, Noun, Polarity, Rationale, Span
 
 Explain = Callable[[Subject, frozenset[str]], Rationale]
 
@@ -68,6 +68,12 @@ class Words:
         return next((sign for word, sign in signs.items() if word in text), "neutral")
 
     def spans(self, text: str) -> list[Span]:
+        raise NotImplementedError
+
+    def terms(self, text: str) -> tuple[Noun, ...]:
+        raise NotImplementedError
+
+    def nouns(self, text: str) -> tuple[Noun, ...]:
         raise NotImplementedError
 
     def negations(self, text: str) -> int:

@@ -9,9 +9,10 @@ come behind the same verdict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from rag_rationale.grounding.counting import Census
 from rag_rationale.grounding.form import form_faults
 from rag_rationale.language.context import around
 from rag_rationale.language.leaning import leaning
@@ -33,7 +34,7 @@ class Verifier:
     """Grounds drafts in `language`; what they quote is judged by the analyser of its own language.
 
     `verbs` is the template's wording of each event, `longest` its limit for a sentence in characters; `judge` says what
-    the index's ratings tell of a text's polarity.
+    the index's ratings tell of a text's polarity. Counts are held against `reviews`, all that may speak of the item.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class Verifier:
         verbs: Mapping[str, str],
         longest: int,
         judge: Judge | None = None,
+        reviews: Sequence[Evidence] = (),
     ) -> None:
         self._analysers, self._analyser, self._judge = analysers, analysers[language], judge
         self._verbs, self._longest = verbs, longest
+        self._census = Census(reviews, self._analyser)
 
     def verify(self, draft: Draft) -> Verdict:
         """Supported only if no fault is found; the score is the share of the draft's own words its citations cover."""
@@ -83,9 +86,11 @@ class Verifier:
             asserted = filler.asserts.polarity
             if asserted in (None, "neutral") or filler.evidence.event == "preference":
                 continue
-            if filler.shape in _WORDED:
+            if filler.shape == "count" and filler.tally is not None:
+                yield from ((m.words, m.evidence, asserted) for m in filler.tally.mentions)
+            elif filler.shape in _WORDED:
                 yield filler.text, filler.evidence, asserted
-            if filler.shape == "aspect":
+            elif filler.shape == "aspect" and filler.tally is None:
                 cite = next(c for c in draft.cites if c.evidence[0].id == filler.evidence.id)
                 for evidence, start, end in list(zip(cite.evidence, cite.starts, cite.ends, strict=True))[1:]:
                     yield _cited(evidence, start, end), evidence, asserted
@@ -119,6 +124,10 @@ class Verifier:
             case "stars":
                 proven = evidence.rating is not None and filler.text == f"{evidence.rating:g}"
                 faults += [] if proven else [f"no rating of {filler.text} in the row"]
+            case "count" | "of" | "aspect" if filler.tally or filler.shape != "aspect":
+                faults += self._census.faults(filler, draft.cites)
+                if filler.shape == "count":
+                    faults += self._judged_faults(filler)
             case "aspect":
                 faults += self._aspect_faults(filler, draft)
             case _:
@@ -184,6 +193,21 @@ class Verifier:
                 faults.append(f"a passage cited for '{word}' is not {filler.asserts.polarity} about it")
         return faults
 
+    def _judged_faults(self, filler: Filler) -> list[str]:
+        """Everyone counted as praising or complaining must do so, of what was so."""
+        tally = filler.tally
+        if tally is None or tally.polarity == "neutral":
+            return []
+        faults = []
+        for mention in tally.mentions:
+            passage, evidence = mention.evidence.passage, mention.evidence
+            at, end = mention.start - passage.start, mention.end - passage.start
+            analyser = self._analysers[passage.lang]
+            wished = analyser.irrealis(around(passage.text, at, end))
+            if wished or self._polarity(mention.words, evidence) != tally.polarity:
+                faults.append(f"a passage counted for '{tally.aspect}' is not {tally.polarity} about it")
+        return faults
+
     def _event_holds(self, asserted: str, evidence: Evidence) -> bool:
         if asserted == "any":
             return evidence.event in self._verbs or (
@@ -196,7 +220,7 @@ class Verifier:
         for evidence, start, end in zip(cite.evidence, cite.starts, cite.ends, strict=True):
             if not evidence.passage.start <= start < end <= evidence.passage.end:
                 faults.append("a citation points outside its passage")
-        authors = {e.passage.user_id or e.passage.source_id for e in cite.evidence}
+        authors = {e.passage.author for e in cite.evidence}
         if len(authors) < len(cite.evidence):
             faults.append("one reviewer is made many")
         return faults
@@ -208,7 +232,7 @@ class Verifier:
         faults += [
             f"{f.slot} speaks for many and cites one"
             for f in draft.fillers
-            if f.asserts.speakers == "many" and cited.get(f.evidence.id, 0) < 2
+            if f.asserts.speakers in ("many", "count") and cited.get(f.evidence.id, 0) < 2
         ]
         return faults if draft.cites else [*faults, "nothing is cited"]
 

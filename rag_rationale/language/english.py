@@ -15,7 +15,7 @@ from typing import Any
 
 from rag_rationale.errors import ModelMissingError
 from rag_rationale.language.lexicon import lexicon, valences
-from rag_rationale.types import Language, Polarity, Span
+from rag_rationale.types import Language, Noun, Polarity, Span
 
 _FINITE = {"VBD", "VBZ", "VBP", "MD"}
 _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
@@ -38,6 +38,7 @@ _IRREALIS = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
+_TERM = re.compile(r"[a-z]{3,}")
 _TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
 _POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
@@ -61,12 +62,22 @@ class English:
         self._vader.lexicon.update(valences("en"))
         self._lists = lexicon("en")
         self._lock = threading.Lock()
+        self._terms = lru_cache(maxsize=16384)(lambda text: tuple(self._all_terms(text)))
         self._parse = lru_cache(maxsize=2048)(self._parse_now)
         self._spans = lru_cache(maxsize=8192)(lambda text: tuple(self._all_spans(text)))
 
     def spans(self, text: str) -> list[Span]:
         """Noun phrases, clauses and quotable sentences, in text order."""
         return list(self._spans(text))
+
+    def terms(self, text: str) -> tuple[Noun, ...]:
+        """Words of three letters or more and pairs of them that stand together, plurals as singulars."""
+        return self._terms(text)
+
+    def nouns(self, text: str) -> tuple[Noun, ...]:
+        """Those of the terms whose words are all nouns: "belt", "hip belt"."""
+        named = {i for t in self._parse(text) if t.pos_ in {"NOUN", "PROPN"} for i in range(t.idx, t.idx + len(t))}
+        return tuple(n for n in self.terms(text) if named.issuperset(_inside(text, n)))
 
     def negations(self, text: str) -> int:
         """How many negations the text holds."""
@@ -83,6 +94,17 @@ class English:
     def irrealis(self, text: str) -> bool:
         """Whether the text tells of what was not so: "could have been crisp", "used to be good", "if it were warm"."""
         return _IRREALIS.search(text) is not None
+
+    def _all_terms(self, text: str) -> Iterator[Noun]:
+        before = None
+        for match in _TERM.finditer(text.lower()):
+            if match[0] in self._nlp.Defaults.stop_words:
+                continue
+            noun = Noun(_singular(match[0]), match.start(), match.end())
+            yield noun
+            if before is not None and text[before.end : noun.start] == " ":
+                yield Noun(f"{text[before.start : before.end].lower()} {noun.lemma}", before.start, noun.end)
+            before = noun
 
     def _parse_now(self, text: str) -> Any:
         with self._lock:
@@ -268,6 +290,19 @@ class English:
 
     def _speaks(self, tokens: Any, person: str) -> bool:
         return any(t.lower_.replace("’", "'") in self._lists[person] for t in tokens)
+
+
+def _inside(text: str, noun: Noun) -> list[int]:
+    return [i for i in range(noun.start, noun.end) if not text[i].isspace()]
+
+
+def _singular(word: str) -> str:
+    """A noun in lower case without the ending of its plural, by spelling alone."""
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("ches", "shes", "sses", "xes")):
+        return word[:-2]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
 
 
 def _names(tokens: Any) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rag_rationale.planning.aspects import DIVIDED, Aspect, aspects, counts
 from rag_rationale.planning.readings import LISTED, Reader, Reading
 from rag_rationale.retrieval import Pool
-from rag_rationale.types import Evidence, Kind, Plan, Polarity, Snapshot, Vectors
+from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally, Vectors
 
 CONNECTED = 0.85  # a match claims a connection: closer than this share of random passage pairs
 NAMED = 0.95  # the same, where the user's side is only the name of an item, or the item's side a description
@@ -30,6 +31,7 @@ _BONUS: dict[str, float] = {
 }  # a quotation is the last resort
 _SOMETHING = 0.45  # how much a description must tell to stand beside what people say
 _WORDED = {"review", "preference", "rating"}  # history that is more than a verb
+CITED = 3  # passages of a count that are cited
 _LOOKED_AT = 24  # passages of each side that are read at most per plan
 
 
@@ -57,6 +59,7 @@ class Planner:
         disliked = {e.title for e in pool.history if e.rating is not None and e.rating < LOW}
         spoken = {"review", "preference"}  # a dislike in words may be told as one, an event with the item may not
         self._history = [e for e in pool.history if e.event in spoken or e.title not in disliked]
+        self._found: list[Aspect] | None = None
         self._kinds: dict[str, frozenset[str]] = {}
         self._connected = snapshot.background(CONNECTED)
         self._levels = {level: snapshot.background(level) for level in (NAMED, STRANGE)}
@@ -83,9 +86,12 @@ class Planner:
         if kind == "match":
             yield from self._matches(fresh)
         elif kind == "caveat":
+            yield from self._divided(fresh, said)
+            yield from self._counted(fresh, "negative", said)
             yield from self._shared(fresh, "negative", "caveat")
             yield from self._singles(self._pool.reviews, "theirs", fresh, "negative", "caveat")
         else:
+            yield from self._counted(fresh, "positive", said)
             if not any(len(plan.evidence.get("theirs", ())) > 1 for plan in said):
                 yield from self._shared(fresh, "positive", "merit")
             yield from self._singles(self._pool.reviews, "theirs", fresh, "positive", "merit")
@@ -187,6 +193,51 @@ class Planner:
         for _, evidence in sorted(usable, key=lambda pair: -pair[0]):
             yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
 
+    def _counted(self, fresh: _Fresh, polarity: Polarity, said: Sequence[Plan]) -> Iterator[Plan]:
+        """Aspects that many reviewers judge so or, where too few are seen to judge, that many mention."""
+        kind: Kind = "merit" if polarity == "positive" else "caveat"
+        for aspect in self._aspects(said):
+            judged, against = aspect.praise, aspect.complaints
+            if polarity == "negative":
+                judged, against = against, judged
+            first = self._telling_first(judged.mentions, fresh)
+            if not first or aspect.divided or len(against.mentions) >= len(judged.mentions):
+                continue
+            for tally in (judged, aspect.mentions) if kind == "merit" else (judged,):
+                led = _led(tally, first, fresh)
+                cited = [m.evidence for m in led.mentions[:CITED] if fresh.allows(m.evidence)]
+                if counts(tally) and len(cited) == CITED:
+                    sides = {"theirs": led}
+                    yield Plan(kind, {"theirs": tuple(cited)}, aspect=aspect.lemma, polarity=polarity, tallies=sides)
+
+    def _divided(self, fresh: _Fresh, said: Sequence[Plan]) -> Iterator[Plan]:
+        """Aspects that some reviewers praise and others complain of."""
+        for aspect in self._aspects(said):
+            firsts = [self._telling_first(t.mentions, fresh) for t in (aspect.praise, aspect.complaints)]
+            if aspect.divided and all(len(first) >= DIVIDED for first in firsts):
+                theirs, others = (
+                    _led(t, first, fresh) for t, first in zip((aspect.praise, aspect.complaints), firsts, strict=True)
+                )
+                cited = {
+                    role: tuple(m.evidence for m in t.mentions[:DIVIDED])
+                    for role, t in (("theirs", theirs), ("others", others))
+                }
+                sides = {"theirs": theirs, "others": others}
+                yield Plan("caveat", cited, aspect=aspect.lemma, polarity="negative", tallies=sides)
+
+    def _telling_first(self, mentions: Sequence[Mention], fresh: _Fresh) -> list[Mention]:
+        """Mentions that may still be cited, those that tell most first."""
+        allowed = [m for m in mentions if fresh.allows(m.evidence)]
+        return sorted(allowed, key=lambda m: -self._reader.telling(m.words))
+
+    def _aspects(self, said: Sequence[Plan]) -> list[Aspect]:
+        """The item's aspects, unless one sentence of three already counts."""
+        if sum(bool(plan.tallies) for plan in said) * 3 > len(said):
+            return []
+        if self._found is None:
+            self._found = list(aspects(self._pool.reviews, self._reader, self._reader.language, self._worth))
+        return self._found
+
     def _shared(self, fresh: _Fresh, polarity: Polarity, kind: Kind) -> Iterator[Plan]:
         """Aspects that two or more reviewers judge alike, each in a clause of their own about the same head word."""
         ranked = sorted(
@@ -198,8 +249,11 @@ class Planner:
             for head in heads:
                 if head in evidence.passage.text.lower():
                     by_head.setdefault(head, []).append(evidence)
+        divided = {aspect.lemma for aspect in self._found or () if aspect.divided}
         for head, group in sorted(by_head.items(), key=lambda pair: -len(pair[1])):
-            distinct = list({e.passage.user_id or e.passage.source_id: e for e in reversed(group)}.values())[::-1]
+            if head in divided:
+                continue
+            distinct = list({e.passage.author: e for e in reversed(group)}.values())[::-1]
             if len(distinct) >= 2:
                 yield Plan(kind, {"theirs": tuple(distinct[:2])}, aspect=head, polarity=polarity)
 
@@ -221,6 +275,15 @@ class _Fresh:
     def allows(self, evidence: Evidence) -> bool:
         near = max((_cosine(evidence, e) for e in self.about), default=-1.0)
         return evidence.id not in self.used and near < max(self.alike * 2, 0.5)
+
+
+def _led(tally: Tally, first: Sequence[Mention], fresh: _Fresh) -> Tally:
+    """The tally with these mentions before those of the other authors, and what may be cited before what may not."""
+    authors = {m.evidence.passage.author for m in tally.mentions}
+    led = [m for m in first if m.evidence.passage.author in authors]
+    ahead = {m.evidence.passage.author for m in led}
+    rest = [m for m in tally.mentions if m.evidence.passage.author not in ahead]
+    return replace(tally, mentions=(*led, *sorted(rest, key=lambda m: not fresh.allows(m.evidence))))
 
 
 def _stacked(evidence: Sequence[Evidence]) -> Vectors:
@@ -253,6 +316,6 @@ def _agreement(reviews: Sequence[Evidence], alike: float) -> dict[str, int]:
     if not reviews:
         return {}
     stacked = _stacked(reviews)
-    authors = np.array([e.passage.user_id or e.passage.source_id for e in reviews])
+    authors = np.array([e.passage.author for e in reviews])
     near = stacked @ stacked.T >= alike
     return {e.id: len(set(authors[near[i]].tolist()) - {authors[i]}) for i, e in enumerate(reviews)}

@@ -16,6 +16,7 @@ LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
 """How a listed fact begins, such as "Opening hours: 9 to 5": it can be quoted, and holds no clause."""
 
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
+_RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
 
 
@@ -49,11 +50,11 @@ class Reader:
         limits: Callable[[Shape], int],
         rarity: Rarity,
     ) -> None:
-        self._rarity = rarity
+        self._rarity, self.language = rarity, language
         self._name = title
         own = [re.escape(word) for word in re.findall(r"\w{2,}", title)]
         self._title = re.compile("|".join([re.escape(title), *own]), re.IGNORECASE)
-        self._analysers, self._language = analysers, language
+        self._analysers = analysers
         self._known, self._limits = known_names.lower(), limits
         self._forbidden = [phrase.lower() for phrase in forbidden]
         self._cache: dict[str, Reading] = {}
@@ -63,6 +64,27 @@ class Reader:
         if evidence.id not in self._cache:
             self._cache[evidence.id] = Reading(evidence, tuple(self._spans(evidence)))
         return self._cache[evidence.id]
+
+    @property
+    def analyser(self) -> Analyser:
+        """That of the language of the reply."""
+        return self._analysers[self.language]
+
+    def worth_counting(self, noun: str, forms: Sequence[str]) -> float | None:
+        """How rare a noun is in the index, in nats; None where it is so common, so general or so private that how many
+        reviewers say it tells nothing, or must not be told. `forms` is how it stands in what they wrote."""
+        lists = lexicon(self.language)
+        general = noun.rsplit(" ", 1)[-1] in lists["generic_heads"] or self._title.search(noun)
+        if general or self._may_be_a_name(noun, forms):
+            return None
+        rare = self._rarity.rarest(noun)
+        return rare if rare >= (_COMMON if noun in lists["aspects"] else _RARE) else None
+
+    def _may_be_a_name(self, noun: str, forms: Sequence[str]) -> bool:
+        """Whether neither the item nor people elsewhere say it; where the index is too small to tell, whether
+        it is mostly written with a capital besides."""
+        strange = any(w not in self._known and self._rarity.unheard(w) for w in _LETTERS.findall(noun))
+        return strange and (self._rarity.hears or 2 * sum(form[0].isupper() for form in forms) > len(forms))
 
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: what could be said of anything, and the item's own name, tell nothing."""
@@ -82,7 +104,7 @@ class Reader:
             self._titled(span)
             for span in (_judged(span, evidence) for span in analyser.spans(passage.text))
             if len(span.text) <= self._limits(span.shape)
-            and (span.shape == "quote" or not (listed or passage.lang != self._language))
+            and (span.shape == "quote" or not (listed or passage.lang != self.language))
             and self._says_so(span, evidence)
             and not (review and self._names_someone(span, passage.lang))
         ]

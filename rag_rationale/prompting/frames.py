@@ -81,3 +81,8 @@ class _Reading:
                 f"cites '{role}' {of_role.count('cite')} times.",
                 remedy=f"Use its words and put {{{{ {role}.cite }}}} once behind them, or take the role out.",
             )
+        if ("count" in of_role) != (self.declared[role].speakers == "count"):
+            raise self.error(
+                f"counts '{role}' and does not say so, or says so and does not.",
+                remedy=f"`speakers: count` and {{{{ {role}.count }}}} go together.",
+            )

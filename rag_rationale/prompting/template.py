@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field
 
-from rag_rationale.types import Asserts, Capability, Kind, Language, Mode, Polarity, Shape, Side
+from rag_rationale.types import Asserts, Capability, Kind, Language, Mode, Polarity, Shape, Side, Speakers
 
 Role = Literal["own", "earlier", "theirs", "others", "facts"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -34,7 +34,7 @@ class RoleSpec(_Part):
 
     event: str | tuple[str, ...] | None = None
     polarity: Polarity | None = None
-    speakers: Literal["one", "many"] | None = None
+    speakers: Speakers | None = None
     tense: Literal["past", "present"] | None = None
 
 

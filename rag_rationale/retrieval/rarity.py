@@ -42,12 +42,21 @@ class Rarity:
             return _CAP / 2
         return min(math.log((total + 1) / (self._counts[lang][unit] + 0.5)), _CAP)
 
+    def rarest(self, words: str) -> float:
+        """The rarity of the rarest word; 0 for none."""
+        return max((self.of(unit) for unit in _units(words)), default=0.0)
+
+    @property
+    def hears(self) -> bool:
+        """Whether the index is large enough to tell whom people speak of."""
+        return sum(self._total.values()) >= _SAMPLE_TO_KNOW
+
     def unheard(self, word: str) -> bool:
         """Whether people say this word of hardly any item: a dish is spoken of everywhere, a waiter in one place.
 
         In an index too small to tell, every word is unheard.
         """
-        return sum(self._total.values()) < _SAMPLE_TO_KNOW or len(self._items.get(word.lower(), ())) < _EVERYWHERE
+        return not self.hears or len(self._items.get(word.lower(), ())) < _EVERYWHERE
 
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: the rarity of each distinct one, saturating."""

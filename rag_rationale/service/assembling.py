@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rag_rationale.types import Citation, Cite, CitedEvidence, Draft, Evidence, Language, Sentence, Verdict
+from rag_rationale.types import (
+    Citation,
+    Cite,
+    CitedEvidence,
+    Draft,
+    Evidence,
+    Language,
+    Sentence,
+    Support,
+    Tally,
+    Verdict,
+)
 
 _GLUE: dict[Language, str] = {"en": " ", "zh": ""}
 
@@ -44,6 +55,7 @@ class Assembly:
             verdict="supported",
             tier=verdict.tier,
             score=verdict.score,
+            support=_support(draft.tallies),
             citations=tuple(citations),
         )
         self.sentences.append(sentence)
@@ -69,6 +81,14 @@ class Assembly:
                 )
             )
         return made
+
+
+def _support(tallies: Sequence[Tally]) -> Support | None:
+    """Whom a counting sentence speaks for, those on either side together."""
+    mentions = [m for tally in tallies for m in tally.mentions]
+    ids = tuple(m.evidence.id for m in mentions)
+    people = {m.evidence.passage.author for m in mentions}
+    return Support(count=len(people), of=tallies[0].of, evidence_ids=ids) if tallies else None
 
 
 def cited(evidence: Evidence, label: int) -> CitedEvidence:

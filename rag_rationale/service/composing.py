@@ -80,7 +80,12 @@ class Composition:
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
         self._ranker = Ranker(template, engine, reader.telling, title=item.title, own=own)
         self._verifier = Verifier(
-            analysers, language=template.language, verbs=template.meta.verbs, longest=limits.sentence, judge=judge
+            analysers,
+            language=template.language,
+            verbs=template.meta.verbs,
+            longest=limits.sentence,
+            judge=judge,
+            reviews=pool.reviews,
         )
         self._mode: Mode = template.meta.mode
         self._answering = snapshot.background(ANSWERING)
@@ -169,8 +174,8 @@ class Composition:
                     return
 
     def _repeats(self, draft: Draft) -> bool:
-        """Whether the draft speaks of the very thing that a sentence before it spoke of."""
-        return bool(_heads(draft) & self._heads)
+        """Whether the draft speaks of the very thing that a sentence before it spoke of, and does not weigh it."""
+        return len(draft.tallies) < 2 and bool(_heads(draft) & self._heads)
 
 
 def _heads(draft: Draft) -> set[str]:

@@ -18,11 +18,11 @@ Kind = Literal["match", "merit", "caveat"]
 Mode = Literal["quote", "slots", "free"]
 Tier = Literal["lexical", "embedding", "likelihood"]
 VerdictLabel = Literal["supported", "unsupported"]
-Shape = Literal["np", "identity", "clause", "liking", "quote", "title", "verb", "stars", "aspect"]
+Shape = Literal["np", "identity", "clause", "liking", "quote", "title", "verb", "stars", "aspect", "count", "of"]
 """What a slot may hold. The first five are words of a passage: a noun phrase, what a description says the item is
 ("a pack for long hikes"), a third-person clause, a liking without its subject (喜欢男主的眼神), a verbatim quotation.
-The others come from the evidence's row: its item's title, the verb of its event, its rating, and the head word that
-several passages share.
+The others come from the evidence's row (its item's title, the verb of its event, its rating) or from a tally: the word
+that several passages share, how many reviewers say it, and of how many.
 """
 
 Polarity = Literal["positive", "negative", "neutral"]
@@ -77,6 +77,42 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Noun:
+    """Something a text names: `lemma` in lower case, one word or several, at `start` to `end` of the text."""
+
+    lemma: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Where a reviewer speaks of an aspect: `start`/`end` are offsets in the source of the words that do."""
+
+    evidence: Evidence
+    start: int
+    end: int
+
+    @property
+    def words(self) -> str:
+        passage = self.evidence.passage
+        return passage.text[self.start - passage.start : self.end - passage.start]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A count: `mentions` has one of each reviewer who speaks so of `aspect` (a lemma), out of `of` who wrote at all.
+
+    `polarity` tells whether every one of them praises it, complains of it, or ("neutral") only mentions it.
+    """
+
+    aspect: str
+    polarity: Polarity
+    mentions: tuple[Mention, ...]
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asserts:
     """What a frame's fixed wording claims of the evidence behind one slot; None claims nothing."""
 
@@ -91,9 +127,10 @@ class Asserts:
 class Plan:
     """One sentence to be: its kind and, per role, the passages it may rest on, fixed before a word is written.
 
-    Roles: "own" (history), "theirs" (the item's reviews), "facts" (the item's description). `theirs` holds two or more
-    passages of distinct reviewers only where they share an aspect (`aspect` is then its head word). `akin` tells that
-    the user's item is of the target's kind, without which naming it is no reason.
+    Roles: "own" (history), "theirs" (the item's reviews), "others" (those that disagree with them), "facts" (the item's
+    description). `theirs` holds two or more passages of distinct reviewers only where they share an aspect (`aspect` is
+    then its head word); where they were counted, `tallies` holds the count by role, and the passages are its first.
+    `akin` tells that the user's item is of the target's kind, without which naming it is no reason.
     """
 
     kind: Kind
@@ -101,11 +138,15 @@ class Plan:
     aspect: str | None = None
     polarity: Polarity = "neutral"
     akin: bool = True
+    tallies: dict[str, Tally] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Filler:
-    """What stands in one slot. `start`/`end` are offsets in the source of the evidence, of the words it rests on."""
+    """What stands in one slot. `start`/`end` are offsets in the source of the evidence, of the words it rests on.
+
+    `tally` is the count that an aspect, or the number itself, rests on.
+    """
 
     slot: str
     text: str
@@ -117,6 +158,7 @@ class Filler:
     polarity: Polarity = "neutral"
     head: str = ""
     tense: Literal["past", "present", "none"] = "none"
+    tally: Tally | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +187,11 @@ class Draft:
     @property
     def cites(self) -> tuple[Cite, ...]:
         return tuple(part for part in self.parts if isinstance(part, Cite))
+
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        """The counts that it states, each once."""
+        return tuple(dict.fromkeys(f.tally for f in self.fillers if f.tally is not None and f.shape == "count"))
 
     @property
     def words(self) -> str:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from rag_rationale.types.evidence import Polarity, Span, Vectors
+from rag_rationale.types.evidence import Noun, Polarity, Span, Vectors
 from rag_rationale.types.records import Event, Item, Language, Passage, SourceKind
 
 TextRole = Literal["query", "passage"]
@@ -210,6 +210,12 @@ class Analyser(Protocol):
 
     def spans(self, text: str) -> list[Span]:
         """Noun phrases, clauses and quotable sentences of a text, in text order."""
+
+    def terms(self, text: str) -> tuple[Noun, ...]:
+        """Words, and pairs of words that stand together, that may be nouns, in text order. Far cheaper than `nouns`."""
+
+    def nouns(self, text: str) -> tuple[Noun, ...]:
+        """Those of the `terms` that are nouns in this text."""
 
     def negations(self, text: str) -> int:
         """How many negations the text holds."""

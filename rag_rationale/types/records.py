@@ -87,3 +87,8 @@ class Passage:
     trust: float = 1.0
     quarantined: str | None = None
     row: int = -1
+
+    @property
+    def author(self) -> str:
+        """Whom a review counts as: its user, and where none is known, the review itself."""
+        return self.user_id or self.source_id

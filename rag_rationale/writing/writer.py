@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
-from rag_rationale.types import Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span
+from rag_rationale.types import Asserts, Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span, Tally
 
 _STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "np": 1, "quote": 1}
 _WORDED = {"np", "clause", "liking", "identity", "quote"}  # slots that hold the user's own words
@@ -59,6 +60,11 @@ class Writer:
 
     def _role_fits(self, frame: Frame, role: Role, plan: Plan) -> bool:
         evidence, asserts, events = plan.evidence[role], frame.asserts[role], frame.events[role]
+        tally = plan.tallies.get(role)
+        if (asserts.speakers == "count") != (tally is not None):
+            return False
+        if tally is not None:
+            return asserts.polarity == tally.polarity
         if (asserts.speakers == "many") != (len(evidence) > 1):
             return False
         judged = "own" if plan.kind == "match" else "theirs"
@@ -95,8 +101,12 @@ class Writer:
             case "stars":
                 high = evidence.rating is not None and (asserts.polarity != "positive" or evidence.rating >= 4)
                 return [_Option(f"{evidence.rating:g}", *whole)] if high else []
+            case "count" | "of" | "aspect" if slot.role in plan.tallies:
+                return [_tallied(slot.shape, plan.tallies[slot.role])]
             case "aspect":
                 return self._aspect(plan)
+            case "count" | "of":
+                return []
             case "cite":
                 return []
             case _:
@@ -116,7 +126,7 @@ class Writer:
 
     def _spans(self, shape: Shape, frame: Frame, role: Role, plan: Plan) -> list[Span]:
         reading = self._reader.read(plan.evidence[role][0])
-        asserts, spec = frame.asserts[role], self._template.meta.slots.get(shape)
+        asserts, spec = _said_by_one(frame.asserts[role], plan, role), self._template.meta.slots.get(shape)
         article = spec.article if spec else None
         spans = [
             s
@@ -125,7 +135,7 @@ class Writer:
             and (s.polarity == asserts.polarity if asserts.polarity else s.polarity != "negative" or role == "facts")
             and (article is None or s.article in (None, article))
             and asserts.tense in (None, s.tense)
-            and (plan.aspect is None or shape != "clause" or s.head == plan.aspect)
+            and (plan.aspect is None or shape != "clause" or _about(s, plan.aspect))
         ]
         return sorted(spans, key=lambda s: -self._reader.telling(s.text))[:MOST_SPANS]
 
@@ -142,6 +152,8 @@ class Writer:
 
     def _cite(self, role: Role, plan: Plan, chosen: dict[Slot, _Option]) -> Cite:
         """The words that the role's slots rest on; the whole passage where they rest on its row alone."""
+        if role in plan.tallies:
+            return self._counted(plan, role, chosen)
         first, *others = plan.evidence[role]
         worded = [o for slot, o in chosen.items() if slot.role == role and (o.span or slot.shape == "aspect")]
         own = (
@@ -151,6 +163,15 @@ class Writer:
         starts, ends = zip(own, *(self._proof(e, plan) for e in others), strict=True)
         return Cite(plan.evidence[role], starts, ends)
 
+    def _counted(self, plan: Plan, role: Role, chosen: dict[Slot, _Option]) -> Cite:
+        """The words in which the first of those counted speak of the aspect; the quoted one's own words whole."""
+        cited = plan.tallies[role].mentions[: len(plan.evidence[role])]
+        said = [o for slot, o in chosen.items() if slot.role == role and o.span]
+        starts, ends = [m.start for m in cited], [m.end for m in cited]
+        starts[0] = min([starts[0], *(o.start for o in said)])
+        ends[0] = max([ends[0], *(o.end for o in said)])
+        return Cite(tuple(m.evidence for m in cited), tuple(starts), tuple(ends))
+
     def _proof(self, evidence: Evidence, plan: Plan) -> tuple[int, int]:
         """Where another reviewer says the same of the shared aspect."""
         passage = evidence.passage
@@ -159,8 +180,35 @@ class Writer:
         return (passage.start + span.start, passage.start + span.end) if span else (passage.start, passage.end)
 
 
+def _about(span: Span, aspect: str) -> bool:
+    """Whether a clause is about an aspect, which may be two words: its head is the last of them."""
+    return bool(span.head) and aspect.endswith(span.head) and aspect[:-1] in span.text.lower()
+
+
+def _said_by_one(asserts: Asserts, plan: Plan, role: Role) -> Asserts:
+    """What a frame asserts of the words of one reviewer among those counted: only how she judges."""
+    return replace(asserts, speakers="one", polarity=plan.polarity) if role in plan.tallies else asserts
+
+
+def _tallied(shape: Shape, tally: Tally) -> _Option:
+    """A number of a tally, or its aspect in the form that most reviewers give it."""
+    first = tally.mentions[0]
+    text = {"count": str(len(tally.mentions)), "of": str(tally.of)}.get(shape) or _surface(tally)
+    return _Option(text, first.start, first.end)
+
+
+def _surface(tally: Tally) -> str:
+    if not tally.aspect.isascii():
+        return tally.aspect
+    form = re.compile(rf"\b{re.escape(tally.aspect[:-1])}(?:{tally.aspect[-1]}(?:e?s)?|ies)\b")
+    forms = Counter(found[0] for m in tally.mentions if (found := form.search(m.words.lower())))
+    return max(sorted(forms), key=lambda form: forms[form], default=tally.aspect)
+
+
 def _filler(slot: Slot, option: _Option, frame: Frame, plan: Plan) -> Filler:
     span = option.span
+    tally = plan.tallies.get(slot.role) if span is None else None
+    asserts = frame.asserts[slot.role] if span is None else _said_by_one(frame.asserts[slot.role], plan, slot.role)
     return Filler(
         f"{slot.role}.{slot.shape}",
         option.text,
@@ -168,8 +216,9 @@ def _filler(slot: Slot, option: _Option, frame: Frame, plan: Plan) -> Filler:
         plan.evidence[slot.role][0],
         option.start,
         option.end,
-        frame.asserts[slot.role],
+        asserts,
         span.polarity if span else "neutral",
-        span.head if span and span.shape in {"np", "clause", "liking"} else "",
+        span.head if span and span.shape in {"np", "clause", "liking"} else tally.aspect if tally else "",
         span.tense if span else "none",
+        tally,
     )

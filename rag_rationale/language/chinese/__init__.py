@@ -14,7 +14,7 @@ from rag_rationale.language.chinese.nouns import Nouns
 from rag_rationale.language.chinese.polarity import irrealis, polarity
 from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, units
 from rag_rationale.language.chinese.words import Words
-from rag_rationale.types import Language, Polarity, Span
+from rag_rationale.types import Language, Noun, Polarity, Span
 
 _EDGE = " \t\r\n-—、.·,，。；;"
 _LONGEST_QUOTE = 90
@@ -30,11 +30,20 @@ class Chinese:
         self._polarity = lru_cache(maxsize=16384)(lambda text: polarity(text, self._words))
         self._nouns = Nouns(self._words, self._polarity)
         self._clauses = Clauses(self._words, self._polarity, self._nouns.people)
+        self._terms = lru_cache(maxsize=16384)(lambda text: tuple(self._nouns.named(text)))
         self._spans = lru_cache(maxsize=8192)(lambda text: tuple(self._all_spans(text)))
 
     def spans(self, text: str) -> list[Span]:
         """Noun phrases, clauses, likings, identities and quotable sentences, in text order."""
         return list(self._spans(text))
+
+    def terms(self, text: str) -> tuple[Noun, ...]:
+        """Nouns of two characters or more, and pairs of nouns that stand together (背负系统)."""
+        return self._terms(text)
+
+    def nouns(self, text: str) -> tuple[Noun, ...]:
+        """The same: jieba tells parts of speech as it cuts."""
+        return self._terms(text)
 
     def negations(self, text: str) -> int:
         """How many negations the text holds."""

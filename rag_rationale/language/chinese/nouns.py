@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rag_rationale.language.chinese.units import HAN, ODD, Unit
 from rag_rationale.language.chinese.words import Word, Words
-from rag_rationale.types import Polarity, Span
+from rag_rationale.types import Noun, Polarity, Span
 
 Judge = Callable[[str], Polarity]
 
@@ -39,6 +39,18 @@ class Nouns:
                 if span := self._span(words, begin, end):
                     yield span
             i = max(end, i + 1)
+
+    def named(self, text: str) -> Iterator[Noun]:
+        """Nouns of two characters or more, and pairs of them that stand together; no names of people."""
+        before: Word | None = None
+        for word in self._words.cut(text):
+            if word.tag not in _NOMINAL - {"b", "nr", "nrt"} or len(HAN.findall(word.text)) < 2:
+                before = None
+                continue
+            yield Noun(word.text, word.start, word.end)
+            if before is not None:
+                yield Noun(before.text + word.text, before.start, word.end)
+            before = word
 
     def people(self, text: str) -> tuple[str, ...]:
         """Names that look like a private person's: 小王, 李经理, or a name beside a service word. A name with a title
