@@ -140,3 +140,32 @@ def test_an_item_that_the_user_disliked_is_not_named_beside_the_one_she_bought(a
 def test_one_han_character_is_no_aspect(ask: Ask) -> None:
     texts = ["碎石坡走起来很稳，坡很漂亮。", "草坡上风景好，坡很漂亮，路也好走。", "沿着山坡走，坡很漂亮，一路都是花。"]
     assert not any("不止一位" in s.text for s in ask(rated(texts, 5), language="zh").sentences)
+
+
+PLATITUDES = ["The food is great.", "Very good food and nice place.", "Good service, good food."]
+COPIED = "The kitchen grilled our prawns over beech wood and they were smoky and delicious."
+
+
+def test_platitudes_are_kept_out_where_something_specific_was_said(ask: Ask) -> None:
+    common = [{"user_id": f"c{n}", "item_id": "other", "rating": 5, "text": t} for n, t in enumerate(PLATITUDES * 9)]
+    specific = ["The grilled prawns were smoky and delicious.", "The terrace view over the lagoon was beautiful."]
+    reply = ask(rated(PLATITUDES + specific, 5) + common, max_sentences=2)
+    texts = [e.text for e in reply.evidence if e.side == "review"]
+    assert sorted(texts) == sorted(specific)
+
+
+def test_copies_of_one_review_speak_once(ask: Ask) -> None:
+    reply = ask(rated([COPIED, COPIED.replace("our", "the"), COPIED, GOOD[0]], 5))
+    assert "More than one" not in reply.rationale
+    assert sum("beech wood" in e.text for e in reply.evidence) == 1
+    assert all(s.support is None for s in reply.sentences)
+
+
+def test_the_newer_and_the_more_trusted_of_two_alike_is_cited(ask: Ask) -> None:
+    alike = ["The grilled prawns were delicious."] * 2
+    year = 31_557_600
+    dated = [r | {"timestamp": t} for r, t in zip(rated(alike, 5), (year, 9 * year), strict=True)]
+    trusted = [r | {"trust": t} for r, t in zip(rated(alike, 5), (0.6, 1.0), strict=True)]
+    for rows in (dated, trusted):
+        reply = ask(rows, max_sentences=2)
+        assert next(e.source_id for e in reply.evidence if e.side == "review") == "r1"

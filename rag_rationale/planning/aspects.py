@@ -19,8 +19,9 @@ DIVIDED = 2  # reviewers on each side of an aspect that divides AT_LEAST + DIVID
 _OTHER_TONGUES = 0.2  # share of reviewers who write another language, above which a count would miss them
 _OFFERED = 2  # aspects of an item, best first
 _PART = 0.7  # of those who say a word, so many mean a pair of words of which it is a part ("cream" of "ice cream")
-_LOOKED_AT, _NOUN = 10, 0.8  # passages by which a word is known for a noun, share of them where it is one
-_READ = 24  # passages of one aspect that are read for praise and complaint
+_LOOKED_AT, _NOUN = 6, 0.8  # passages by which a word is known for a noun, share of them where it is one
+_READ, _GLANCED_AT = 24, 8  # passages of one aspect that are read for praise and complaint; where a count of either
+# needs more of them than that, some are read to see how people lean
 _FRAGMENT = re.compile(r"[^.!?,;:()\n。！？；，：…（）]+")
 _Where = tuple[Evidence, int, int]
 _ByAuthor = dict[str, list[_Where]]
@@ -107,7 +108,8 @@ def _is_noun(lemma: str, said: _ByAuthor, reader: Reader) -> bool:
 def _aspect(lemma: str, by_author: _ByAuthor, reader: Reader, people: int) -> Aspect:
     mentions = tuple(Mention(e, *_around(e, start, end)) for (e, start, end), *_ in by_author.values())
     said: dict[Polarity, dict[str, Mention]] = {"positive": {}, "negative": {}, "neutral": {}}
-    for evidence, start, end in [where for wheres in by_author.values() for where in wheres][:_READ]:
+    read = _READ if SHARE * people <= _READ / 2 else _GLANCED_AT
+    for evidence, start, end in [where for wheres in by_author.values() for where in wheres][:read]:
         for span in _said_of(lemma, start, end, reader.read(evidence).spans):
             at = evidence.passage.start
             said[span.polarity].setdefault(evidence.passage.author, Mention(evidence, at + span.start, at + span.end))

@@ -31,6 +31,7 @@ _BONUS: dict[str, float] = {
 }  # a quotation is the last resort
 _SOMETHING = 0.45  # how much a description must tell to stand beside what people say
 _WORDED = {"review", "preference", "rating"}  # history that is more than a verb
+_YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
 CITED = 3  # passages of a count that are cited
 _LOOKED_AT = 24  # passages of each side that are read at most per plan
 
@@ -65,6 +66,7 @@ class Planner:
         self._levels = {level: snapshot.background(level) for level in (NAMED, STRANGE)}
         self._agreement = _agreement(pool.reviews, snapshot.background(AGREEING))
         specific = [e.specificity for e in (*pool.facts, *pool.reviews)]
+        self._newest = snapshot.manifest.newest_timestamp or 0
         self._usual = float(np.median(specific)) if specific else 1.0
         self.mood = Mood(sum(r < LOW for r in pool.ratings) / max(len(pool.ratings), 1), len(pool.ratings))
 
@@ -258,10 +260,16 @@ class Planner:
                 yield Plan(kind, {"theirs": tuple(distinct[:2])}, aspect=head, polarity=polarity)
 
     def _worth(self, evidence: Evidence) -> float:
-        """Relevance to the user or query, with agreement among reviewers and specificity."""
+        """Relevance to the user or query, with agreement among reviewers, specificity, recency and trust."""
         agreement = math.log1p(self._agreement.get(evidence.id, 0)) * 0.06
         specific = min(evidence.specificity / self._usual - 1.0, 0.5) * 0.2
-        return evidence.score + agreement + specific
+        return evidence.score + agreement + specific + self._regard(evidence)
+
+    def _regard(self, evidence: Evidence) -> float:
+        """What newer and more trusted words are worth more: a review of today over one of years ago, as much as a
+        few others that agree with it."""
+        years = (self._newest - (evidence.timestamp or 0)) / _YEAR if evidence.timestamp else _UNDATED
+        return 0.1 * math.pow(0.5, max(years, 0.0) / 2) + 0.1 * evidence.passage.trust
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Gathers what one request may rest on: the item's own text, other people's reviews of it, and the user's history.
 
 It decides what is never evidence (the user's own review of the target, quarantined, excluded and, on the item side,
-untrusted passages) and scores the rest against what this user likes. It knows nothing of frames, sentences or models.
+untrusted passages and copies) and scores the rest against what this user likes. It knows nothing of frames, sentences
+or models.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from rag_rationale.corpus import item_passages
 from rag_rationale.errors import UnknownItemError
+from rag_rationale.retrieval.copies import without_copies
 from rag_rationale.retrieval.history import history_of
 from rag_rationale.retrieval.scoring import Centred, scored, taste_of
 from rag_rationale.retrieval.sieve import Sieve
@@ -64,12 +66,13 @@ def gather(
         for p in passages
         if p.kind == "review"
     ]
+    reviews = without_copies(vectors.of(reviews))
     target = query if query is not None else taste
     rated = {p.passage.source_id: p.passage.rating for p in reviews if p.passage.rating is not None}
     return Pool(
         item=item,
         facts=scored(vectors.of(facts), target),
-        reviews=scored(vectors.of(reviews), target),
+        reviews=scored(reviews, target),
         history=tuple(history),
         ratings=tuple(r for r in rated.values() if r is not None),
         query=query,

@@ -29,9 +29,9 @@ class Rarity:
         self._counts: dict[Language, Counter[str]] = {"en": Counter(), "zh": Counter()}
         self._items: dict[str, set[str]] = defaultdict(set)
         for passage in passages:
-            units = set(_units(passage.text))
-            self._counts[passage.lang].update(units)
-            for unit in units:
+            said = set(units(passage.text))
+            self._counts[passage.lang].update(said)
+            for unit in said:
                 self._items[unit].add(passage.item_id)
 
     def of(self, unit: str) -> float:
@@ -44,7 +44,7 @@ class Rarity:
 
     def rarest(self, words: str) -> float:
         """The rarity of the rarest word; 0 for none."""
-        return max((self.of(unit) for unit in _units(words)), default=0.0)
+        return max((self.of(unit) for unit in units(words)), default=0.0)
 
     @property
     def hears(self) -> bool:
@@ -60,13 +60,14 @@ class Rarity:
 
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: the rarity of each distinct one, saturating."""
-        units = set(_units(words))
+        said = set(units(words))
         # pairs of Han characters overlap, so each counts half a word
-        rare = sum(max(self.of(u) - _PLAIN, 0.0) * (0.5 if _is_han(u[0]) else 1.0) for u in units)
+        rare = sum(max(self.of(u) - _PLAIN, 0.0) * (0.5 if _is_han(u[0]) else 1.0) for u in said)
         return min(rare / _FULL, 1.0)
 
 
-def _units(text: str) -> list[str]:
+def units(text: str) -> list[str]:
+    """Runs of letters and digits in lower case, and pairs of Han characters that stand together."""
     tokens = _TOKEN.findall(text.lower())
     pairs = [a + b for a, b in pairwise(tokens) if _is_han(a) and _is_han(b)]
     return [t for t in tokens if not _is_han(t)] + pairs

@@ -13,6 +13,7 @@ from rag_rationale.types import Draft, Engine, Filler, GenerateRequest, Score, S
 
 TELLING = 2.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
+PLATITUDE = 0.15  # words that tell less ("the food is great") are for where nothing more specific is to be said
 ORDER = 0.25  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
 _WORDS = {"np", "clause", "liking", "identity", "quote"}
@@ -38,18 +39,22 @@ class Ranker:
         if not hurry:
             self._score([f for draft in drafts for f in self._scored_fillers(draft)], deadline_ms)
         values = [
-            (value, -place) for place, draft in enumerate(drafts) if (value := self._value(draft, place)) is not None
+            (self._tells(draft) >= PLATITUDE, value, -place)
+            for place, draft in enumerate(drafts)
+            if (value := self._value(draft, place)) is not None
         ]
-        return -max(values)[1] if values else None
+        return -max(values)[2] if values else None
+
+    def _tells(self, draft: Draft) -> float:
+        return min(sum(self._telling(f.text) for f in draft.fillers if f.evidence.side != "history"), 1.0)
 
     def _value(self, draft: Draft, place: int) -> float | None:
         scores = [s for f in self._scored_fillers(draft) if (s := self._scores.get((f.shape, f.text))) is not None]
         likelihood = min(scores, default=0.0)
         if likelihood < WORST:
             return None
-        told = sum(self._telling(f.text) for f in draft.fillers if f.evidence.side != "history")
         own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
-        return likelihood + TELLING * min(told, 1.0) + OWN_WORDS * own - ORDER * place
+        return likelihood + TELLING * self._tells(draft) + OWN_WORDS * own - ORDER * place
 
     def _scored_fillers(self, draft: Draft) -> list[Filler]:
         return [f for f in draft.fillers if f.shape in self._template.meta.leads]

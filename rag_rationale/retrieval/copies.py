@@ -1,0 +1,32 @@
+"""Collapses near-copies: one text posted again, by the same account or by others, speaks once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag_rationale.retrieval.rarity import units
+from rag_rationale.types import Evidence
+
+_NEAR, _SHARED = 0.85, 0.75  # cosine from which two passages are compared, share of their words that makes one a copy
+_LONG = 6  # distinct words from which nobody writes the same by chance; "Good food." is no copy
+
+
+def without_copies(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The evidence, which has its vectors, in its order, of near-copies only the oldest."""
+    if not evidence:
+        return []
+    stacked = np.stack([e.vector for e in evidence if e.vector is not None])
+    near = stacked @ stacked.T >= _NEAR
+    words = [frozenset(units(e.passage.text)) for e in evidence]
+    kept: set[int] = set()
+    for i in sorted(range(len(evidence)), key=lambda i: (evidence[i].timestamp or 0, evidence[i].passage.row)):
+        alike = (j for j in np.flatnonzero(near[i]).tolist() if j in kept)
+        if len(words[i]) < _LONG or all(_share(words[i], words[j]) < _SHARED for j in alike):
+            kept.add(i)
+    return [e for i, e in enumerate(evidence) if i in kept]
+
+
+def _share(one: frozenset[str], other: frozenset[str]) -> float:
+    return len(one & other) / len(one | other)
