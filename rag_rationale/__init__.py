@@ -7,6 +7,7 @@ spaCy nor llama.cpp.
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 from rag_rationale.types import Rationale, RationaleRequest
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Explainer", "Rationale", "RationaleRequest", "__version__"]
 __version__ = "0.1.0"
+
+# Before libgomp loads: two thread pools that spin on the same cores slow each other tenfold and more.
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 
 
 def __getattr__(name: str) -> object:

@@ -47,6 +47,7 @@ class Settings(BaseSettings):
         "`http://host/v1#model` of an OpenAI-compatible server, or `scripted` (no model: rehearsals and tests)",
     )
     llm_key: str | None = Field(default=None, repr=False, description="bearer token for the writer at a URL")
+    lora: str | None = Field(default=None, description="LoRA adapter of the writer, a GGUF file: PATH or PATH:SCALE")
     embedder: str = Field(
         default="multilingual-e5-small",
         description="embedder: a registry name, a sentence-transformers folder or hub name, or `provider:model`",

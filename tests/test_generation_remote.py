@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
+import socket
+import subprocess
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from rag_rationale.config import load_settings
 from rag_rationale.errors import BackendError, DeadlineError
 from rag_rationale.generation.remote import RemoteEngine
+from rag_rationale.models import resolve
 from rag_rationale.types import Engine, GenerateRequest, ScoreRequest
 
 URL = "http://127.0.0.1:9/v1"
@@ -128,18 +135,47 @@ def test_after_the_deadline_a_text_ends_and_a_choice_fails(server: FakeServer) -
         list(ours.generate(GenerateRequest("x")))
 
 
+@pytest.fixture
+def native_server() -> Iterator[str]:
+    """The URL of a llama-server on a free port, of this very llama.cpp."""
+    tool = Path(__file__).parents[1] / ".cache" / "llama.cpp" / "bin" / "llama-server"
+    if not tool.is_file():
+        pytest.skip("no llama-server; scripts/llama_tools builds one, in some minutes")
+    model = resolve("gemma-3-270m", "writer", folder=load_settings().models).path
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [str(tool), "-m", str(model), "-c", "2048", "-np", "2", "-t", "2", "--port", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(600):
+            with suppress(httpx.TransportError):
+                if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
+                    break
+            assert process.poll() is None, "llama-server ended"
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait()
+
+
 @pytest.mark.slow
-def test_a_native_llama_server_writes_and_chooses() -> None:
-    url = os.environ.get("RAG_RATIONALE_TEST_SERVER")
-    if url is None:
-        pytest.skip("RAG_RATIONALE_TEST_SERVER names no running llama-server (its URL, which ends in /v1)")
-    ours = RemoteEngine(url)
-    events = list(ours.generate(GenerateRequest("The capital of France is", max_tokens=6)))
-    assert "".join(e.text for e in events).startswith(" ")
-    assert events[-1].finish == "length"
-    choices = (" Rome", " Paris", " Madrid")
-    english = "Question: What is the capital of France? Answer:"
-    assert next(ours.generate(GenerateRequest(english, choices=choices))).text == " Paris"
-    chinese = "问：中国的首都是哪里？答："
-    assert next(ours.generate(GenerateRequest(chinese, choices=("东京", "伦敦", "北京")))).text == "北京"
-    ours.close()
+def test_a_native_llama_server_writes_and_chooses(native_server: str) -> None:
+    ours = RemoteEngine(native_server)
+    try:
+        assert ours.capabilities == {"generate", "choices"}
+        events = list(ours.generate(GenerateRequest("The capital of France is", max_tokens=6)))
+        assert "".join(e.text for e in events).startswith(" ")
+        assert events[-1].finish == "length"
+        stopped = list(ours.generate(GenerateRequest("1, 2, 3, 4, 5,", max_tokens=20, stop=(" 8",))))
+        assert ("".join(e.text for e in stopped), stopped[-1].finish) == (" 6, 7,", "stop")
+        choices = (" Rome", " Paris", " Madrid")
+        english = "Question: What is the capital of France? Answer:"
+        chinese = "问：中国的首都是哪里？答："
+        asked = [GenerateRequest(english, choices=choices), GenerateRequest(chinese, choices=("东京", "伦敦", "北京"))]
+        with ThreadPoolExecutor(4) as threads:  # more clients than slots
+            chosen = list(threads.map(lambda request: next(ours.generate(request)).text, asked * 2))
+        assert chosen == [" Paris", "北京"] * 2
+    finally:
+        ours.close()

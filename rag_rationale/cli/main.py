@@ -7,8 +7,6 @@ import os
 import sys
 from collections.abc import Sequence
 
-# Before libgomp loads: two spinning thread pools on the same cores slow each other tenfold and more.
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from rag_rationale import __version__

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag_rationale.errors import SettingsError
 from rag_rationale.generation.scripted import ScriptedEngine
 
 if TYPE_CHECKING:
@@ -22,16 +23,23 @@ def open_engine(
     context: int = 4096,
     isolated: bool = False,
     key: str | None = None,
+    lora: str | None = None,
 ) -> Engine:
-    """The engine for a GGUF file, for the URL of an OpenAI-compatible server (with `key`, if it asks for one), or the
-    scripted one for "scripted"; with `isolated` in a process of its own.
+    """The engine for a GGUF file (with the adapter that `lora` names as PATH or PATH:SCALE), for the URL of an
+    OpenAI-compatible server (with `key`, if it asks for one), or the scripted one for "scripted"; with `isolated` in a
+    process of its own.
 
-    Raises ModelMissingError where there is no such file, BackendError where it cannot be loaded.
+    Raises ModelMissingError where there is no such file, BackendError where it cannot be loaded, SettingsError where
+    the adapter does not fit.
     """
     if isolated:
         from rag_rationale.generation.isolated import IsolatedEngine
 
-        return IsolatedEngine(partial(open_engine, llm, name=name, threads=threads, context=context, key=key))
+        return IsolatedEngine(
+            partial(open_engine, llm, name=name, threads=threads, context=context, key=key, lora=lora)
+        )
+    if lora and (str(llm) == "scripted" or "://" in str(llm)):
+        raise SettingsError(f"`lora` is {lora!r}, but {llm} is no GGUF file.", remedy="Leave one of them out.")
     if str(llm).startswith(("http://", "https://")):
         from rag_rationale.generation.remote import RemoteEngine
 
@@ -40,4 +48,4 @@ def open_engine(
         return ScriptedEngine(name=name or "scripted", context_tokens=context)
     from rag_rationale.generation.llama import LlamaEngine
 
-    return LlamaEngine(llm, name=name, threads=threads, context=context)
+    return LlamaEngine(llm, name=name, threads=threads, context=context, lora=lora)

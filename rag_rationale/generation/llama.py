@@ -28,13 +28,23 @@ class LlamaEngine:
     """One model, one context, one thread that batches whatever is asked at the same time.
 
     Safe to call from several threads. What comes back for a request is the same to the bit whatever runs beside it.
-    Raises ModelMissingError where there is no file, BackendError where llama.cpp cannot load it.
+    `lora` is an adapter, PATH or PATH:SCALE, which becomes part of the name. Raises ModelMissingError where there is no
+    file, BackendError where llama.cpp cannot load it, SettingsError where the adapter does not fit.
     """
 
-    def __init__(self, path: Path | str, *, name: str | None = None, threads: int, context: int = 4096) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        name: str | None = None,
+        threads: int,
+        context: int = 4096,
+        lora: str | None = None,
+    ) -> None:
         path = Path(path)
-        self._name = name or path.stem
-        self._native = Native(path, threads=threads, context=context, sequences=_SEQUENCES)
+        adapter = _parse_adapter(lora) if lora else None
+        self._name = (name or path.stem) + (f"+{adapter[0].stem}:{adapter[1]:g}" if adapter else "")
+        self._native = Native(path, threads=threads, context=context, sequences=_SEQUENCES, adapter=adapter)
         budget = self._native.context // 2
         memory = Memory(self._native, sequences=_SEQUENCES, leaves=_LEAVES, budget=budget)
         self._jobs = Jobs(self._native, limit=memory.limit, width=_WIDTH)
@@ -154,6 +164,15 @@ class _Answers:
 
     def __del__(self) -> None:
         self._task.cancel()
+
+
+def _parse_adapter(spec: str) -> tuple[Path, float]:
+    """PATH or PATH:SCALE; what follows the last colon is a part of the path unless it is a number."""
+    path, _, scale = spec.rpartition(":")
+    try:
+        return (Path(path), float(scale)) if path else (Path(spec), 1.0)
+    except ValueError:
+        return Path(spec), 1.0
 
 
 def _deadline(milliseconds: int | None) -> float | None:

@@ -17,14 +17,14 @@ import numpy as np
 from llama_cpp import llama_cpp as C  # noqa: N812 - the C API, named as the binding's own code names it
 from numpy.typing import NDArray
 
-from rag_rationale.errors import BackendError, ModelMissingError
+from rag_rationale.errors import BackendError, ModelMissingError, SettingsError
 from rag_rationale.generation.batching import EVEN_ROWS, Row
 
 Logits = NDArray[np.float32]
 """float32, shape (vocabulary,): a view into native memory that the next decode overwrites."""
 
 LOG = logging.getLogger("rag_rationale.llama")
-_WARNING, _ERROR = 2, 3
+_WARNING, _ERROR = 3, 4
 _complaints: deque[str] = deque(maxlen=3)
 
 
@@ -43,7 +43,9 @@ class Native:
     position of sliding-window layers, without which a cached prefix could not be continued from its middle.
     """
 
-    def __init__(self, path: Path, *, threads: int, context: int, sequences: int) -> None:
+    def __init__(
+        self, path: Path, *, threads: int, context: int, sequences: int, adapter: tuple[Path, float] | None = None
+    ) -> None:
         if not path.is_file():
             raise ModelMissingError(
                 f"No model file at {path}.",
@@ -65,6 +67,7 @@ class Native:
                 f"{path} is a recurrent model, whose state cannot be cut or shared.",
                 remedy="Take a model with attention in every layer.",
             )
+        lora = self._load_adapter(adapter[0], path) if adapter else None  # a context must find it loaded
         params = C.llama_context_default_params()
         params.n_ctx = context
         params.n_batch = params.n_ubatch = params.n_outputs_max = EVEN_ROWS[-1]
@@ -77,6 +80,8 @@ class Native:
             raise BackendError(
                 f"llama.cpp cannot open a context of {context} tokens: {_last_words()}", remedy="Ask for a smaller one."
             )
+        if lora and adapter:
+            C.llama_set_adapters_lora(self._context, (type(lora) * 1)(lora), 1, (ctypes.c_float * 1)(adapter[1]))
         self._memory = C.llama_get_memory(self._context)
         self._vocab = C.llama_model_get_vocab(self._model)
         self._batch = C.llama_batch_init(EVEN_ROWS[-1], 0, sequences)
@@ -85,6 +90,18 @@ class Native:
         bos, eos, eot = C.llama_vocab_bos(self._vocab), C.llama_vocab_eos(self._vocab), C.llama_vocab_eot(self._vocab)
         self.opener = int(bos if bos >= 0 else eos)
         self.enders = tuple(sorted({int(token) for token in (eos, eot) if token >= 0}))
+
+    def _load_adapter(self, path: Path, model: Path) -> Any:
+        if path.is_file():
+            _complaints.clear()
+            if lora := C.llama_adapter_lora_init(self._model, str(path).encode()):
+                return lora
+        told = f"llama.cpp says: {_last_words()}" if path.is_file() else "There is no such file."
+        self.close()
+        raise SettingsError(
+            f"`lora` names {path}, which is no adapter for {model.name}. {told}",
+            remedy="Expected PATH or PATH:SCALE of a LoRA adapter in GGUF format, made for this very model.",
+        )
 
     def ends(self, token: int) -> bool:
         """Whether the token ends a text or a turn; `enders` are the foremost of those that do."""

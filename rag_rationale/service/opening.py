@@ -66,6 +66,7 @@ def open_writer(settings: Settings) -> Engine:
         context=settings.context,
         isolated=settings.isolated,
         key=settings.llm_key,
+        lora=settings.lora,
     )
 
 
