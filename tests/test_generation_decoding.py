@@ -200,7 +200,7 @@ def test_after_a_native_fault_the_next_request_finds_a_sound_context() -> None:
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_greedy_text_is_that_of_brute_force(prefix: str) -> None:
     native = FakeNative()
-    events = list(Driver(native).generate(GenerateRequest(prefix, max_tokens=9)))
+    events = list(Driver(native).generate(GenerateRequest(prefix, max_tokens=9, logprobs=True)))
     tokens = greedy(native, prefix, 9)
     expected = b"".join(native.piece(t) for t in tokens).decode(errors="replace")
     assert expected.startswith("".join(e.text for e in events))

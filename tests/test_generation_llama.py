@@ -152,7 +152,7 @@ def test_a_score_does_not_depend_on_what_is_cached_or_asked_beside_it(
 
 @pytest.mark.slow
 def test_a_text_does_not_depend_on_how_full_the_context_is(gemma: Path) -> None:
-    requests = [GenerateRequest(prefix, max_tokens=12) for prefix, _ in (*ENGLISH[:3], *CHINESE[:3])]
+    requests = [GenerateRequest(prefix, max_tokens=12, logprobs=True) for prefix, _ in (*ENGLISH[:3], *CHINESE[:3])]
     engine = LlamaEngine(gemma, threads=2, context=2048)
     try:
         empty = [[(e.text, e.logprob) for e in engine.generate(request)] for request in requests]
@@ -236,7 +236,7 @@ def slots(count: int) -> list[ScoreRequest | GenerateRequest]:
             requests.append(GenerateRequest(prefix, choices=words, shared=len(template)))
         else:
             length, temperature = dice.randrange(1, 16), dice.choice([0.0, 0.9])
-            requests.append(GenerateRequest(prefix, length, ("\n",), temperature, turn, len(template)))
+            requests.append(GenerateRequest(prefix, length, ("\n",), temperature, turn, len(template), logprobs=True))
     return requests
 
 

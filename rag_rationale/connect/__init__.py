@@ -1,5 +1,6 @@
 """LangChain on either side: its models behind our protocols, ours behind its interfaces. Importing this loads it."""
 
+from rag_rationale.connect.chat import RationaleChatModel
 from rag_rationale.connect.models import LangChainEmbedder, LangChainEngine, RationaleEmbeddings, TextsLeaveWarning
 from rag_rationale.connect.opening import open_embedder, open_explainer
 from rag_rationale.connect.retriever import EvidenceRetriever
@@ -11,6 +12,7 @@ __all__ = [
     "ExplainerRunnable",
     "LangChainEmbedder",
     "LangChainEngine",
+    "RationaleChatModel",
     "RationaleEmbeddings",
     "SnapshotStore",
     "TextsLeaveWarning",

@@ -17,7 +17,7 @@ from rag_rationale.generation.native import Logits, Native
 from rag_rationale.generation.sampling import log_normaliser, pick
 from rag_rationale.generation.text import Assembler
 from rag_rationale.generation.trie import Node, assign_sequences, build_trie, common_length, count_branches
-from rag_rationale.types import GenerateRequest, Score, ScoreRequest, TokenEvent
+from rag_rationale.types import GenerateRequest, Score, ScoreRequest, TokenEvent, Usage
 
 Steps = Generator[Sequence[Row], Logits, None]
 Say = Callable[[object], None]
@@ -100,32 +100,37 @@ class Jobs:
 
     def _writing(self, request: GenerateRequest) -> Job:
         bare = request.prefix.rstrip(" ")  # a space belongs to the token that follows it
-        texts = self._tokenise(bare, ("",), min(request.shared, len(bare)))
-        budget = min(request.max_tokens, self._room(texts.head, 1))
+        if request.messages:
+            head, shared = self._native.converse(request.messages), 0
+        else:
+            texts = self._tokenise(bare, ("",), min(request.shared, len(bare)))
+            head, shared = texts.head, texts.shared
+        budget = min(request.max_tokens, self._room(head, 1))
 
         def steps(sequences: tuple[int, ...], say: Say) -> Steps:
             assembler = Assembler(request.stop, skip=request.prefix[len(bare) :])
             random = np.random.default_rng(request.seed)
-            logprob = 0.0
+            logprob = 0.0 if request.logprobs else None
             rows: list[Row] = []
-            for position in range(len(texts.head), len(texts.head) + budget):
+            for written in range(budget):
                 logits = yield rows
                 token = pick(logits, request.temperature, random)
                 if self._native.ends(token):
-                    say(TokenEvent(assembler.flush(), logprob, "end"))
+                    say(TokenEvent(assembler.flush(), logprob, "end", Usage(len(head), written)))
                     return
-                logprob += float(logits[token]) - log_normaliser(logits)
+                if logprob is not None:
+                    logprob += float(logits[token]) - log_normaliser(logits)
                 text = assembler.feed(self._native.piece(token))
                 if assembler.stopped:
-                    say(TokenEvent(text, logprob, "stop"))
+                    say(TokenEvent(text, logprob, "stop", Usage(len(head), written + 1)))
                     return
                 if text:
                     say(TokenEvent(text, logprob))
-                    logprob = 0.0
-                rows = [Row(token, position, sequences, True)]
-            say(TokenEvent(assembler.flush(), logprob, "length"))
+                    logprob = 0.0 if request.logprobs else None
+                rows = [Row(token, len(head) + written, sequences, True)]
+            say(TokenEvent(assembler.flush(), logprob, "length", Usage(len(head), budget)))
 
-        return Job(texts.head, texts.shared, len(texts.head), max(budget - 1, 0), 1, steps)
+        return Job(head, shared, len(head), max(budget - 1, 0), 1, steps)
 
     def _choosing(self, request: GenerateRequest) -> Job:
         """Greedy over the trie of choices; the event's `logprob` is of the choice among those allowed.

@@ -45,6 +45,7 @@ class LlamaEngine:
         adapter = _parse_adapter(lora) if lora else None
         self._name = (name or path.stem) + (f"+{adapter[0].stem}:{adapter[1]:g}" if adapter else "")
         self._native = Native(path, threads=threads, context=context, sequences=_SEQUENCES, adapter=adapter)
+        self._chats = self._native.chat is not None
         budget = self._native.context // 2
         memory = Memory(self._native, sequences=_SEQUENCES, leaves=_LEAVES, budget=budget)
         self._jobs = Jobs(self._native, limit=memory.limit, width=_WIDTH)
@@ -61,7 +62,8 @@ class LlamaEngine:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset(("logprobs", "choices", "prefix", "generate"))
+        can: set[Capability] = {"logprobs", "choices", "prefix", "generate"}
+        return frozenset(can | {"chat"} if self._chats else can)
 
     @property
     def context_tokens(self) -> int:

@@ -10,6 +10,7 @@ import ctypes
 import logging
 from collections import deque
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from rag_rationale.errors import BackendError, ModelMissingError, SettingsError
 from rag_rationale.generation.batching import EVEN_ROWS, Row
+from rag_rationale.generation.chat import ChatTemplate
+from rag_rationale.types import Speaker
 
 Logits = NDArray[np.float32]
 """float32, shape (vocabulary,): a view into native memory that the next decode overwrites."""
@@ -91,6 +94,9 @@ class Native:
         self.opener = int(bos if bos >= 0 else eos)
         self.enders = tuple(sorted({int(token) for token in (eos, eot) if token >= 0}))
 
+    def _text(self, token: int) -> str:
+        return str(C.llama_vocab_get_text(self._vocab, token).decode("utf-8", "replace")) if token >= 0 else ""
+
     def _load_adapter(self, path: Path, model: Path) -> Any:
         if path.is_file():
             _complaints.clear()
@@ -112,14 +118,46 @@ class Native:
 
         Text never becomes a control token: `<eos>` in a review is five characters.
         """
+        return self._tokens(text, opening=True, control=False)
+
+    def _tokens(self, text: str, *, opening: bool, control: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
         while True:
             tokens = (C.llama_token * room)()
-            count = C.llama_tokenize(self._vocab, data, len(data), tokens, room, True, False)
+            count = C.llama_tokenize(self._vocab, data, len(data), tokens, room, opening, control)
             if count >= 0:
                 return list(tokens[:count])
             room = -count
+
+    @cached_property
+    def chat(self) -> ChatTemplate | None:
+        """How the GGUF wants a conversation put; None where it does not say."""
+        source = C.llama_model_chat_template(self._model, None)
+        if not source:
+            return None
+        marked = C.LLAMA_TOKEN_ATTR_CONTROL | C.LLAMA_TOKEN_ATTR_UNKNOWN
+        tokens = (i for i in range(self.vocabulary) if C.llama_vocab_get_attr(self._vocab, i) & marked)
+        return ChatTemplate(
+            source.decode("utf-8", "replace"),
+            opener=self._text(C.llama_vocab_bos(self._vocab)),
+            ender=self._text(C.llama_vocab_eos(self._vocab)),
+            control=[text for token in tokens if (text := self._text(token))],
+        )
+
+    def converse(self, messages: Sequence[tuple[Speaker, str]]) -> list[int]:
+        """Tokens of a conversation up to where the assistant speaks next, control tokens where the template has them
+        and nowhere else. Raises BackendError where the GGUF has no template, or one that refuses these messages.
+        """
+        if self.chat is None:
+            raise BackendError(
+                "The writer's GGUF has no chat template.",
+                remedy="Take an instruct model, such as smollm2-135m-instruct, or ask with a plain prefix.",
+            )
+        pieces = self.chat.pieces(messages)
+        opens = not self.chat.opener or not pieces[0].startswith(self.chat.opener)
+        tokens = [self._tokens(piece, opening=opens and i == 0, control=True) for i, piece in enumerate(pieces)]
+        return [token for part in tokens for token in part] or [self.opener]
 
     def piece(self, token: int) -> bytes:
         """The bytes a token stands for, perhaps a part of a character; nothing for a control token."""

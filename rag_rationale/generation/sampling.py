@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _BLOCK = 1 << 14
+_FAR = 25.0
 
 
 def log_normaliser(logits: NDArray[np.float32]) -> float:
@@ -21,9 +22,13 @@ def log_normaliser(logits: NDArray[np.float32]) -> float:
 
 
 def pick(weights: NDArray[np.float32], temperature: float, random: np.random.Generator) -> int:
-    """The position of the greatest weight, or one drawn with probability softmax(weights / temperature)."""
+    """The position of the greatest weight, or one drawn with probability softmax(weights / temperature).
+
+    What is less than exp(-_FAR) times as likely as the greatest is never drawn: a vocabulary of it adds up to nothing.
+    """
     if temperature <= 0:
         return int(weights.argmax())
-    scaled = weights.astype(np.float64) / temperature
+    near = np.flatnonzero(weights >= weights.max() - np.float32(_FAR * temperature))
+    scaled = weights[near].astype(np.float64) / temperature
     cumulative = np.cumsum(np.exp(scaled - scaled.max()))
-    return int(np.searchsorted(cumulative, random.random() * cumulative[-1], side="right"))
+    return int(near[np.searchsorted(cumulative, random.random() * cumulative[-1], side="right")])

@@ -9,7 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 
-from rag_rationale.types import Capability, GenerateRequest, Score, ScoreRequest, TokenEvent
+from rag_rationale.types import Capability, GenerateRequest, Score, ScoreRequest, TokenEvent, Usage
 
 _WORD = re.compile(r"[^\W_\u3400-\u9fff]+|[\u3400-\u9fff]")
 
@@ -19,7 +19,8 @@ class ScriptedEngine:
 
     A candidate scores higher the more of its words (in Chinese: characters) stand in the prefix, per word, so neither
     long nor short ones win by length; a hash of the texts breaks ties. Generation returns the texts enqueued, oldest
-    first, else the choice that scores best, else the prefix's last line. `history` holds every request in order.
+    first, else the choice that scores best, else the last line of the prefix or the last message. `history` holds every
+    request in order.
     """
 
     def __init__(self, *, name: str = "scripted", context_tokens: int = 4096) -> None:
@@ -35,7 +36,7 @@ class ScriptedEngine:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        return frozenset(("logprobs", "choices", "prefix", "generate"))
+        return frozenset(("logprobs", "choices", "prefix", "generate", "chat"))
 
     @property
     def context_tokens(self) -> int:
@@ -63,22 +64,24 @@ class ScriptedEngine:
                 chosen = max(request.choices, key=lambda choice: _score(request.prefix, choice).mean)
             yield TokenEvent(chosen, _score(request.prefix, chosen).logprob, "choice")
             return
-        text = scripted if scripted is not None else (request.prefix.strip().splitlines() or [""])[-1]
-        yield from _say(text, request)
+        prompt = "\n".join([request.prefix, *(text for _, text in request.messages)])
+        text = scripted if scripted is not None else (prompt.strip().splitlines() or [""])[-1]
+        yield from _say(text, request, prompt)
 
     def close(self) -> None:
         """Nothing to free."""
 
 
-def _say(text: str, request: GenerateRequest) -> Iterator[TokenEvent]:
+def _say(text: str, request: GenerateRequest, prompt: str) -> Iterator[TokenEvent]:
     cut = min((at for at in map(text.find, filter(None, request.stop)) if at >= 0), default=len(text))
     pieces = re.findall(r"\s*\S+|\s+$", text[:cut])
     for piece in pieces[: request.max_tokens]:
         yield TokenEvent(piece)
+    usage = Usage(len(prompt.split()), min(len(pieces), request.max_tokens))
     if len(pieces) > request.max_tokens:
-        yield TokenEvent("", finish="length")
+        yield TokenEvent("", finish="length", usage=usage)
     else:
-        yield TokenEvent("", finish="stop" if cut < len(text) else "end")
+        yield TokenEvent("", finish="stop" if cut < len(text) else "end", usage=usage)
 
 
 def _score(prefix: str, candidate: str) -> Score:

@@ -51,8 +51,10 @@ from rag_rationale.types.protocols import (
     Score,
     ScoreRequest,
     Snapshot,
+    Speaker,
     TextRole,
     TokenEvent,
+    Usage,
 )
 from rag_rationale.types.records import LANGUAGES, Event, Item, Language, Passage, Review, SourceKind, User
 
@@ -104,6 +106,7 @@ __all__ = [
     "SourceKind",
     "SourceReply",
     "Span",
+    "Speaker",
     "Speakers",
     "Support",
     "Tally",
@@ -111,6 +114,7 @@ __all__ = [
     "Tier",
     "Timings",
     "TokenEvent",
+    "Usage",
     "User",
     "UserRef",
     "Vectors",

@@ -13,7 +13,8 @@ from rag_rationale.types.evidence import Noun, Polarity, Span, Vectors
 from rag_rationale.types.records import Event, Item, Language, Passage, SourceKind
 
 TextRole = Literal["query", "passage"]
-Capability = Literal["logprobs", "choices", "prefix", "generate"]
+Capability = Literal["logprobs", "choices", "prefix", "generate", "chat"]
+Speaker = Literal["system", "user", "assistant"]
 Progress = Callable[[str, int, int | None], None]
 """(stage, done, total or None): called often, cheap."""
 
@@ -152,7 +153,9 @@ class Score:
 class GenerateRequest:
     """Ask for a continuation. Generation ends at a stop string (not returned), at `max_tokens`, at end of text.
 
-    After `deadline_ms` it ends too; with `choices`, which come whole or not at all, by DeadlineError.
+    After `deadline_ms` it ends too; with `choices`, which come whole or not at all, by DeadlineError. `messages` stand
+    instead of a prefix: a conversation, put as the model's chat template has it (capability "chat"). Events tell
+    log-probabilities if `logprobs` asks for them, as each costs a pass over the vocabulary.
     """
 
     prefix: str
@@ -163,15 +166,26 @@ class GenerateRequest:
     shared: int = 0
     choices: tuple[str, ...] = ()
     deadline_ms: int | None = None
+    messages: tuple[tuple[Speaker, str], ...] = ()
+    logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of a prompt, and tokens written after it."""
+
+    prompt: int
+    written: int
 
 
 @dataclass(frozen=True, slots=True)
 class TokenEvent:
-    """One piece of text as it comes; the last event has `finish` set."""
+    """One piece of text as it comes; the last event has `finish` set, and `usage` where the engine can tell."""
 
     text: str
     logprob: float | None = None
     finish: Literal["stop", "length", "end", "choice", "deadline"] | None = None
+    usage: Usage | None = None
 
 
 class Engine(Protocol):
