@@ -95,7 +95,7 @@ class RationaleChatModel(BaseChatModel):
         with self._lock:
             if self.engine is None and self._opened is None:
                 self._opened = open_writer(load_settings(llm=self.model))
-            engine: Engine = self.engine or self._opened
+            engine: Engine = self._opened if self.engine is None else self.engine  # type: ignore[assignment]
         if "chat" not in engine.capabilities:
             raise BackendError(
                 f"{engine.name} has no chat template.", remedy="Take an instruct model, such as smollm2-135m-instruct."
@@ -112,12 +112,11 @@ def _speaker(message: BaseMessage) -> Speaker:
 
 def _message(event: TokenEvent, name: str) -> AIMessageChunk:
     if event.finish is None:
-        return AIMessageChunk(event.text)
-    usage = event.usage and UsageMetadata(
-        input_tokens=event.usage.prompt,
-        output_tokens=event.usage.written,
-        total_tokens=event.usage.prompt + event.usage.written,
-    )
+        return AIMessageChunk(content=event.text)
+    usage = None
+    if event.usage is not None:
+        asked, written = event.usage.prompt, event.usage.written
+        usage = UsageMetadata(input_tokens=asked, output_tokens=written, total_tokens=asked + written)
     reason = "length" if event.finish in ("length", "deadline") else "stop"
     told = {"finish_reason": reason, "model_name": name, "model_provider": "rag-rationale"}
-    return AIMessageChunk(event.text, usage_metadata=usage, response_metadata=told, chunk_position="last")
+    return AIMessageChunk(content=event.text, usage_metadata=usage, response_metadata=told, chunk_position="last")
