@@ -51,7 +51,7 @@ def test_scores_are_centred_cosines_to_the_taste(snapshot: SnapshotReader, wish:
     (taste,) = centre_vectors(EMBEDDER.embed([wish], role="passage"), centre)
     wanted = {name: float(vector @ taste) for name, vector in _means(snapshot, lang).items()}
     assert found[0].item_id == first
-    assert {c.item_id: c.score for c in found if c.item_id in wanted} == pytest.approx(wanted, abs=1e-5)
+    assert {c.item_id: c.score for c in found if c.item_id in wanted} == pytest.approx(wanted, abs=5e-4)
     assert len(wanted) == 5
     assert [c.score for c in found] == sorted((c.score for c in found), reverse=True)
 
@@ -104,7 +104,7 @@ def test_diversity_keeps_each_candidate_s_own_score(snapshot: SnapshotReader) ->
 def test_items_without_words_or_unknown_have_vectors_of_zeros(snapshot: SnapshotReader) -> None:
     found = snapshot.item_vectors(["i9", "none", "i0", "i9"])
     own = snapshot.vectors([p for p in snapshot.item_passages("i9") if p.kind == "item"]).mean(axis=0)
-    np.testing.assert_allclose(found[0], own / np.linalg.norm(own), atol=1e-6)
+    np.testing.assert_allclose(found[0], own / np.linalg.norm(own), atol=3e-4)
     np.testing.assert_array_equal(found[1], 0)
     np.testing.assert_array_equal(found[0], found[3])
     assert snapshot.item_vectors([]).shape == (0, EMBEDDER.dimension)

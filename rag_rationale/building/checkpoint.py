@@ -54,7 +54,7 @@ class Leftover:
         """The positions in `ids` whose vectors are known, and those vectors in that order."""
         rows = {name: row for name, row in self._segment.rows_of(ids).items() if self._done[row]}
         known = [at for at, name in enumerate(ids) if name in rows]
-        return known, np.asarray(self._segment.vectors[[rows[ids[at]] for at in known]]) if known else None
+        return known, self._segment.vectors([rows[ids[at]] for at in known]) if known else None
 
     def close(self) -> None:
         self._segment.close()

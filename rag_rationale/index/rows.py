@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_rationale.errors import SnapshotError
-from rag_rationale.index.segments import GoneRows, Segment, let_go
+from rag_rationale.index.segments import GoneRows, Segment
 from rag_rationale.index.tombstones import Tombstone
 from rag_rationale.types import Event, Item, Passage, SourceKind, Vectors
 
@@ -97,12 +97,12 @@ class Rows:
                 remedy="Ask only for vectors of passages this snapshot returned.",
             )
         if len(self.segments) == 1:
-            return np.asarray(self.segments[0].vectors[rows])
+            return self.segments[0].vectors(rows)
         found = np.empty((len(rows), self.dimension), np.float32)
         homes = np.searchsorted(self.offsets, rows, side="right") - 1
         for number in np.unique(homes):
             here = homes == number
-            found[here] = self.segments[number].vectors[rows[here] - self.offsets[number]]
+            found[here] = self.segments[number].vectors(rows[here] - self.offsets[number])
         return found
 
     def home(self, row: int) -> str:
@@ -112,7 +112,7 @@ class Rows:
     def release(self) -> None:
         """Give the vectors' pages back; they are read again when asked for."""
         for segment in self.segments:
-            let_go(segment.vectors)
+            segment.release()
 
     def names(self, rows: Iterable[int], *, over: Literal["passages", "items"]) -> dict[int, str]:
         """Passage ids or item ids by global row."""

@@ -1,4 +1,4 @@
-"""One immutable segment: a SQLite file of rows and a NumPy file of vectors, one vector per passage row.
+"""One immutable segment: a SQLite file of rows and a NumPy file of float16 vectors, one vector per passage row.
 
 Rows are numbered from 0 in the order added. A quarantined passage has a row and a vector of zeros. Knows nothing of
 other segments, of what is gone, or of search.
@@ -87,7 +87,7 @@ class SegmentWriter:
         self._db = sqlite3.connect(folder / "segment.sqlite", isolation_level=None)
         self._db.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN; {_SCHEMA}")
         self._next = {"items": 0, "passages": 0, "events": 0}
-        self._vectors: np.memmap[Any, np.dtype[np.float32]] | None = None
+        self._vectors: np.memmap[Any, np.dtype[np.float16]] | None = None
 
     @property
     def passages(self) -> int:
@@ -160,7 +160,7 @@ class SegmentWriter:
         """Index the rows and make room for the vectors, which are zeros until set."""
         self._db.executescript(f"BEGIN; {_INDEXES} COMMIT; ANALYZE;")  # commits the rows first
         self._vectors = np.lib.format.open_memmap(
-            self._folder / "vectors.npy", mode="w+", dtype=np.float32, shape=(self.passages, self._dimension)
+            self._folder / "vectors.npy", mode="w+", dtype=np.float16, shape=(self.passages, self._dimension)
         )
 
     def clean_texts(self, *, chunk: int) -> Iterator[list[tuple[int, str, str]]]:
@@ -202,23 +202,30 @@ class Segment:
         for connection in self._connections:
             self._idle.put(connection)
         try:
-            self.vectors: Vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
-            self.items = int(self.rows("SELECT COUNT(*) FROM items")[0][0])
+            self._vectors: NDArray[Any] = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+            self.items = self._count("items")
         except (OSError, ValueError) as error:
             self.close()
             raise SnapshotError(f"{folder / 'vectors.npy'} is damaged: {error}.", remedy=_REMEDY) from error
 
     def __len__(self) -> int:
         """How many passages it holds."""
-        return int(self.vectors.shape[0])
+        return int(self._vectors.shape[0])
+
+    def vectors(self, rows: NDArray[np.int64] | Sequence[int]) -> Vectors:
+        """Vectors of these rows, float32, shape (len(rows), d), in the order given."""
+        return np.asarray(self._vectors[rows], np.float32)
+
+    def release(self) -> None:
+        """Give the vectors' pages back; they are read again when asked for."""
+        let_go(self._vectors)
 
     def check(self, dimension: int) -> None:
         """SnapshotError unless it holds one vector of `dimension` floats for each of its passages."""
-        passages = self.rows("SELECT COUNT(*) FROM passages")[0][0]
-        if self.vectors.shape != (passages, dimension) or self.vectors.dtype != np.float32:
+        held, shape = self._vectors, (self._count("passages"), dimension)
+        if held.shape != shape or held.dtype not in (np.float16, np.float32):
             raise SnapshotError(
-                f"{self._folder / 'vectors.npy'} is {self.vectors.dtype} of {self.vectors.shape}, expected float32 of "
-                f"{(passages, dimension)}.",
+                f"{self._folder / 'vectors.npy'} is {held.dtype} of {held.shape}, expected float16 of {shape}.",
                 remedy=_REMEDY,
             )
 
@@ -293,6 +300,10 @@ class Segment:
         for connection in self._connections:
             connection.close()
 
+    def _count(self, table: str) -> int:
+        """How many rows a table has, which are numbered from 0: counting them would read them all."""
+        return int(self.rows(f"SELECT COALESCE(MAX(row) + 1, 0) FROM {table}")[0][0])
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         connection = self._idle.get()
@@ -306,7 +317,7 @@ class Segment:
             self._idle.put(connection)
 
 
-def let_go(mapped: NDArray[np.float32]) -> None:
+def let_go(mapped: NDArray[Any]) -> None:
     """Take a mapped file's pages, which the system keeps anyway, out of this process's own memory."""
     pages = getattr(mapped, "_mmap", None)
     if pages is not None and hasattr(mmap, "MADV_DONTNEED"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from rag_rationale.errors import EmbedderMismatchError, InvalidRequestError, Sna
 from rag_rationale.index.layout import check_files, current_version, index_root, read_manifest, version_folder
 from rag_rationale.index.praise import read_heads
 from rag_rationale.index.rows import Rows
-from rag_rationale.index.searching import FlatFile, search_rows
+from rag_rationale.index.searching import Gather, IndexFile, search_rows
 from rag_rationale.index.segments import Segment
 from rag_rationale.index.statistics import read_statistics
 from rag_rationale.index.tombstones import read_tombstones
@@ -40,7 +40,7 @@ class SnapshotReader:
             self._rows = Rows(self._segments, read_tombstones(folder / "tombstones.jsonl"), dimension=dimension)
             self._statistics = read_statistics(folder / "statistics.npz", dimension=dimension)
             self._heads = read_heads(folder / "praise.npz", dimension=dimension)
-            self._files = {over: _open_flat(folder, over, dimension=dimension) for over in _KINDS}
+            self._files = {over: self._open_index(over) for over in _KINDS}
             self._allowed = {over: self._mask(over) for over in _KINDS}
         except BaseException:
             self.close()
@@ -140,6 +140,19 @@ class SnapshotReader:
         for segment in self._segments:
             segment.close()
 
+    def _open_index(self, over: Over) -> tuple[IndexFile, NDArray[np.int64]]:
+        """A FAISS file and the global row behind each of its positions."""
+        positions = _load(self.folder / f"{over}.rows.npy")
+        exact = self._gather_items() if over == "items" else lambda at: self._rows.vectors(positions[at])
+        path = self.folder / f"{over}.faiss"
+        return IndexFile(path, dimension=self._manifest.dimension, count=len(positions), exact=exact), positions
+
+    def _gather_items(self) -> Gather:
+        """Reads the items' vectors, which a flat index holds itself."""
+        path = self.folder / "items.vectors.npy"
+        means = _load(path) if path.exists() else np.empty((0, self._manifest.dimension), np.float16)
+        return lambda at: np.asarray(means[at], np.float32)
+
     def _checked(self, queries: Vectors) -> Vectors:
         if queries.ndim != 2 or queries.shape[1] != self._manifest.dimension:
             raise InvalidRequestError(
@@ -189,11 +202,8 @@ def check_embedder(manifest: Manifest, embedder: Embedder) -> None:
         )
 
 
-def _open_flat(folder: Path, over: Over, *, dimension: int) -> tuple[FlatFile, NDArray[np.int64]]:
-    """A FAISS file and the global row behind each of its positions."""
-    path = folder / f"{over}.rows.npy"
+def _load(path: Path) -> NDArray[Any]:
     try:
-        positions = np.load(path, mmap_mode="r", allow_pickle=False)
+        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
     except (OSError, ValueError) as error:
         raise SnapshotError(f"{path} is damaged: {error}.", remedy="Rebuild the index.") from error
-    return FlatFile(folder / f"{over}.faiss", dimension=dimension, count=len(positions)), positions

@@ -15,10 +15,10 @@ from tempfile import mkdtemp
 import numpy as np
 from numpy.typing import NDArray
 
+from rag_rationale.index.fitting import write_index
 from rag_rationale.index.layout import describe_files, link_tree, list_versions, sync, sync_tree, write_manifest
 from rag_rationale.index.praise import TRUSTED, Rated, fit_heads, write_heads
 from rag_rationale.index.rows import Rows
-from rag_rationale.index.searching import KIND, write_flat
 from rag_rationale.index.segments import Segment, segment_id
 from rag_rationale.index.statistics import measure, write_statistics
 from rag_rationale.index.tombstones import Gone, Tombstone, write_tombstones
@@ -65,7 +65,7 @@ def write_version(
             counts=contents.counts,
             languages=contents.languages,
             newest_timestamp=contents.newest,
-            faiss={"passages": KIND, "items": KIND},
+            faiss=contents.faiss,
             files=files,
             report={**(report or {}), **({"praise": contents.heads} if contents.heads else {})},
         )
@@ -103,6 +103,7 @@ class _Contents:
     newest: int | None = None
     rated: Rated = field(default_factory=Rated)
     heads: dict[Language, dict[str, float]] = field(default_factory=dict)
+    faiss: dict[str, str] = field(default_factory=dict)
 
     @property
     def languages(self) -> dict[str, int]:
@@ -121,7 +122,6 @@ def _write_searchable(
         contents = _survey(rows)
         positions = np.array(contents.rows, np.int64)
         np.save(folder / "passages.rows.npy", positions)
-        write_flat(folder / "passages.faiss", _blocks(rows, positions), dimension=dimension)
 
         def gather(at: NDArray[np.int64]) -> Vectors:
             found = np.empty((len(at), dimension), np.float32)
@@ -130,6 +130,9 @@ def _write_searchable(
                 rows.release()
             return found
 
+        contents.faiss["passages"] = write_index(
+            folder / "passages.faiss", gather, count=len(positions), dimension=dimension
+        )
         statistics = measure(
             gather,
             np.array(contents.languages_of, np.int8),
@@ -140,7 +143,7 @@ def _write_searchable(
         heads, contents.heads = fit_heads(gather, contents.rated, statistics.centres)
         if not np.isnan(heads.biases).all():
             write_heads(folder / "praise.npz", heads)
-        contents.counts["items"] = _write_items(folder, rows)
+        contents.counts["items"], contents.faiss["items"] = _write_items(folder, rows)
     finally:
         for segment in segments:
             segment.close()
@@ -208,26 +211,32 @@ def _later(one: int | None, two: int | None) -> int | None:
     return two if one is None else one if two is None else max(one, two)
 
 
-def _blocks(rows: Rows, positions: NDArray[np.int64]) -> Iterator[Vectors]:
-    for at in range(0, len(positions), _BLOCK):
-        yield rows.vectors(positions[at : at + _BLOCK])
-        rows.release()
+def _write_items(folder: Path, rows: Rows) -> tuple[int, str]:
+    """The mean of each item's own clean passages, and items.faiss over them.
 
-
-def _write_items(folder: Path, rows: Rows) -> int:
-    """items.faiss: the mean of each item's own clean passages. Returns how many items there are, those without too."""
-    total, kept = 0, []
-
-    def means() -> Iterator[Vectors]:
-        nonlocal total
-        for row, _, own in rows.living_items():
-            total += 1
-            mean = rows.vectors(own).mean(axis=0, keepdims=True) if len(own) else np.zeros((1, 1), np.float32)
-            norm = float(np.linalg.norm(mean))
-            if norm > 0:
-                kept.append(row)
-                yield np.asarray(mean / norm, np.float32)
-
-    write_flat(folder / "items.faiss", means(), dimension=rows.dimension)
+    Returns how many items there are, those without a passage too, and the kind of the index.
+    """
+    kept: list[int] = []
+    total, most = 0, max(int(rows.item_offsets[-1]), 1)
+    path = folder / "items.vectors.npy"
+    means = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(most, rows.dimension))
+    for row, _, own in rows.living_items():
+        total += 1
+        mean = rows.vectors(own).mean(axis=0) if len(own) else np.zeros(1, np.float32)
+        norm = float(np.linalg.norm(mean))
+        if norm > 0:
+            means[len(kept)] = mean / norm
+            kept.append(row)
+        if total % _BLOCK == 0:
+            rows.release()
+    means.flush()
     np.save(folder / "items.rows.npy", np.array(kept, np.int64))
-    return total
+    kind = write_index(
+        folder / "items.faiss",
+        lambda at: np.asarray(means[at], np.float32),
+        count=len(kept),
+        dimension=rows.dimension,
+    )
+    if kind == "Flat":
+        path.unlink()
+    return total, kind
