@@ -135,7 +135,7 @@ def test_without_an_item_the_whole_index_answers_as_brute_force_does(explainer: 
         HashedEmbedder().embed([p.text for p in may], role="passage") @ HashedEmbedder().embed([query], role="query")[0]
     )
     best = sorted(zip(scores.tolist(), (p.text for p in may), strict=True), reverse=True)[:12]
-    np.testing.assert_allclose([d.metadata["score"] for d in found], [score for score, _ in best], atol=1e-4)
+    np.testing.assert_allclose([d.metadata["score"] for d in found], [score for score, _ in best], atol=1e-3)
     assert found[0].page_content == best[0][1]
     assert explainer.evidence(found[0].id or "").text == found[0].page_content
 

@@ -69,7 +69,7 @@ def _again(tmp_path: Path) -> SnapshotStore:
 def test_the_index_s_own_passages_are_found_with_their_cosines(store: SnapshotStore) -> None:
     ((found, score),) = store.similarity_search_with_score("Sadly the soup let me down", 1)
     query, passage = (EMBEDDER.embed([t], role="query")[0] for t in ("Sadly the soup let me down", found.page_content))
-    assert score == pytest.approx(float(query @ passage), abs=1e-5)
+    assert score == pytest.approx(float(query @ passage), abs=1e-3)
     assert found.id is not None
     assert store.get_by_ids([found.id])[0].page_content == found.page_content
     assert "user_id" not in found.metadata

@@ -23,33 +23,50 @@ class Centred:
 
     def of(self, evidence: Sequence[Evidence]) -> list[Evidence]:
         """The evidence with its vectors; whatever is empty of meaning (a zero vector) is left out."""
-        stored = [e.passage for e in evidence if e.passage.row >= 0]
-        fresh = [e.passage.text for e in evidence if e.passage.row < 0]
-        old = iter(self._snapshot.vectors(stored)) if stored else iter(())
-        new = iter(self._embedder.embed(fresh, role="passage")) if fresh else iter(())
-        made = [self._centred(e, next(old if e.passage.row >= 0 else new)) for e in evidence]
-        return self._judged([e for e in made if e.specificity > 0])
+        if not evidence:
+            return []
+        raw = self._raw(evidence)
+        centres = {lang: self._snapshot.centre(lang) for lang in LANGUAGES}
+        rest = raw - np.stack([centres[e.passage.lang] for e in evidence])
+        lengths = np.where(raw.any(axis=1), np.linalg.norm(rest, axis=1), 0.0)
+        vectors = np.asarray(rest / np.maximum(lengths, 1e-6)[:, None], np.float32)
+        praise = self._praise(evidence, vectors)
+        return [
+            _told(e, vector, length, praise.get(at))
+            for at, (e, vector, length) in enumerate(zip(evidence, vectors, lengths.tolist(), strict=True))
+            if length > 0
+        ]
 
     def query(self, text: str) -> Vectors:
         raw = self._embedder.embed([text], role="query")[0]
         return _normalised(raw - self._snapshot.centre(detect_language(text, default="en")))
 
-    def _judged(self, evidence: list[Evidence]) -> list[Evidence]:
-        """The evidence, what people wrote with its probability of praise."""
-        praise: dict[str, float] = {}
-        for lang in LANGUAGES:
-            written = [e for e in evidence if e.passage.lang == lang and "review" in (e.side, e.event)]
-            vectors = [e.vector for e in written if e.vector is not None]
-            judged = self._snapshot.praise(np.stack(vectors), lang) if vectors else None
-            if judged is not None:
-                praise.update(zip((e.id for e in written), judged.tolist(), strict=True))
-        return [replace(e, praise=praise[e.id]) if e.id in praise else e for e in evidence]
+    def _raw(self, evidence: Sequence[Evidence]) -> Vectors:
+        """Vectors as stored, and those of texts that came with the request, shape (n, d)."""
+        here = np.array([e.passage.row >= 0 for e in evidence])
+        raw = np.empty((len(evidence), self._snapshot.manifest.dimension), np.float32)
+        if here.any():
+            raw[here] = self._snapshot.vectors([e.passage for e in evidence if e.passage.row >= 0])
+        if not here.all():
+            raw[~here] = self._embedder.embed([e.passage.text for e in evidence if e.passage.row < 0], role="passage")
+        return raw
 
-    def _centred(self, evidence: Evidence, raw: Vectors) -> Evidence:
-        if not raw.any():
-            return evidence
-        centred = raw - self._snapshot.centre(evidence.passage.lang)
-        return replace(evidence, vector=_normalised(centred), specificity=float(np.linalg.norm(centred)))
+    def _praise(self, evidence: Sequence[Evidence], vectors: Vectors) -> dict[int, float]:
+        """By position, how likely what people wrote is to praise."""
+        found: dict[int, float] = {}
+        for lang in LANGUAGES:
+            written = [at for at, e in enumerate(evidence) if e.passage.lang == lang and "review" in (e.side, e.event)]
+            judged = self._snapshot.praise(vectors[written], lang) if written else None
+            if judged is not None:
+                found.update(zip(written, judged.tolist(), strict=True))
+        return found
+
+
+def _told(e: Evidence, vector: Vectors, length: float, praise: float | None) -> Evidence:
+    """As `replace` would, four times as fast: a request makes hundreds."""
+    return Evidence(
+        e.id, e.passage, e.side, e.title, e.score, e.event, e.rating, e.timestamp, e.inline, length, praise, vector
+    )
 
 
 def _normalised(vector: Vectors) -> Vectors:
