@@ -78,7 +78,8 @@ def test_the_version_changes_with_every_word_and_with_a_partial(tmp_path: Path) 
         (HEAD.replace("limits: {", "limits: [") + BODY, 5, "not YAML"),
         (HEAD + "---\n{% if %}\n", 14, "Expected an expression"),
         (HEAD.replace("speakers: one", "speakers: crowd") + BODY, 12, "speakers"),
-        (HEAD.replace("mode: slots", "mode: free") + BODY, 4, "mode"),
+        (HEAD.replace("mode: slots", "mode: verse") + BODY, 4, "mode"),
+        (HEAD.replace("mode: slots", "mode: free") + BODY, 1, "needs a part `free`"),
         ("no front matter", 1, "front matter"),
     ],
 )

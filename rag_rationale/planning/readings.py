@@ -65,6 +65,12 @@ class Reader:
             self._cache[evidence.id] = Reading(evidence, tuple(self._spans(evidence)))
         return self._cache[evidence.id]
 
+    def shows(self, words: str) -> bool:
+        """Whether words that no passage holds as they are may be shown: none is forbidden, none may name somebody."""
+        names = [w for w in _LETTERS.findall(words)[1:] if w[0].isupper() and w.lower() not in self._known]
+        told = any(phrase in words.lower() for phrase in self._forbidden)
+        return not told and not any(self._rarity.unheard(name) for name in names)
+
     @property
     def analyser(self) -> Analyser:
         """That of the language of the reply."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import jinja2
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from rag_rationale.types import Asserts, Capability, Kind, Language, Mode, Polarity, Shape, Side, Speakers
 
@@ -121,6 +121,30 @@ class Check(_Part):
     no_opening_repeated: bool = False
 
 
+class FreeSpec(_Part):
+    """What an instruct model is told in mode `free`: how to write, how each passage is shown to it by role ({label},
+    {title}, {text}), what is asked for by kind ({title} of the item), and how it generates."""
+
+    system: str
+    sides: dict[Role, str]
+    ask: dict[Kind, str]
+    candidates: int = Field(default=3, ge=1, le=8)
+    temperature: float = Field(default=0.7, gt=0, le=2)
+    max_tokens: int = Field(default=64, ge=8, le=256)
+    stop: tuple[str, ...] = ("\n",)
+
+    @model_validator(mode="after")
+    def _can_be_filled(self) -> Self:
+        for text in (*self.sides.values(), *self.ask.values()):
+            try:
+                text.format(label=1, title="", text="")
+            except (KeyError, IndexError, ValueError) as error:
+                raise ValueError(f"only {{label}}, {{title}} and {{text}} can be filled in: {text!r}") from error
+        if missing := {*ROLES} - {"earlier", "others", *self.sides} or {*get_args(Kind)} - {*self.ask}:
+            raise ValueError(f"`sides` and `ask` lack {', '.join(sorted(missing))}")
+        return self
+
+
 class FrontMatter(_Part):
     """The YAML at the head of a template file.
 
@@ -129,7 +153,7 @@ class FrontMatter(_Part):
 
     description: str
     domain: str
-    mode: Literal["slots", "quote"]
+    mode: Mode
     limits: Limits
     verbs: dict[str, str]
     leads: dict[Shape, str]
@@ -138,8 +162,15 @@ class FrontMatter(_Part):
     sampling: Sampling = Sampling()
     requires: Requires = Requires()
     forbidden: tuple[str, ...] = ()
+    free: FreeSpec | None = None
     frames: tuple[FrameSpec, ...] = Field(min_length=1)
     tests: tuple[Check, ...] = ()
+
+    @model_validator(mode="after")
+    def _says_what_is_free(self) -> Self:
+        if self.mode == "free" and self.free is None:
+            raise ValueError("mode `free` needs a part `free`, which says what the model is asked for")
+        return self
 
     def longest(self, shape: Shape) -> int:
         """The greatest length of what fills a slot of this shape."""

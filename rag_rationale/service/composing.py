@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from rag_rationale import grounding
 from rag_rationale.errors import DeadlineError
-from rag_rationale.grounding import Verifier
+from rag_rationale.grounding import FreeGate, Verifier
 from rag_rationale.planning import Planner, Reader
 from rag_rationale.prompting import Template
 from rag_rationale.retrieval import Pool, Rarity
@@ -29,10 +30,11 @@ from rag_rationale.types import (
     Snapshot,
     Verdict,
 )
-from rag_rationale.writing import Ranker, Writer
+from rag_rationale.writing import FreeWriter, Ranker, Writer
 
 ANSWERING = 0.80  # an answer to a query lies closer than this share of random passage pairs
 _ATTEMPTS = 6  # plans tried for one sentence before it is given up
+_FREE_ATTEMPTS = 2  # plans that an instruct model is asked to word
 _DRAFTS = 2  # verified drafts of one plan that are ranked
 
 
@@ -88,6 +90,14 @@ class Composition:
             reviews=pool.reviews,
         )
         self._mode: Mode = template.meta.mode
+        self._free = FreeWriter(template, engine, title=item.title, seed=request.seed)
+        self._gate = FreeGate(
+            grounding.Judge(),
+            analysers[template.language],
+            title=item.title,
+            longest=limits.sentence,
+            shows=reader.shows,
+        )
         self._answering = snapshot.background(ANSWERING)
         self._said: list[Plan] = []
         self._heads: set[str] = set()
@@ -130,9 +140,9 @@ class Composition:
     def _one(self, kind: Kind) -> Sentence | None:
         """The best verified sentence of a kind. A plan that fails goes down one mode, then is dropped."""
         plans = list(islice(self._planner.propose(kind, self._said), _ATTEMPTS))
-        modes: list[Mode] = ["quote"] if self._mode == "quote" or self.clock.late else [self._mode, "quote"]
-        for mode in modes:
-            drafts = [(draft, verdict, plan) for plan in plans for draft, verdict in self._supported(plan, mode)]
+        for mode in self._modes():
+            tried = plans[:_FREE_ATTEMPTS] if mode == "free" else plans
+            drafts = [(draft, verdict, plan) for plan in tried for draft, verdict in self._supported(plan, mode)]
             while (best := self._best([draft for draft, _, _ in drafts])) is not None:
                 draft, verdict, plan = drafts.pop(best)
                 verdict = self._verifier.confirm(draft, verdict)
@@ -144,6 +154,14 @@ class Composition:
                 self._writer.accept(draft)
                 return self.assembly.add(draft, verdict)
         return None
+
+    def _modes(self) -> list[Mode]:
+        """The modes to be tried, each one down from the one before."""
+        if self.clock.late:
+            return ["quote"]
+        down: list[Mode] = ["free", "slots", "quote"]
+        modes = down[down.index(self._mode) :]
+        return modes if self._free.able else [mode for mode in modes if mode != "free"]
 
     def _best(self, drafts: Sequence[Draft]) -> int | None:
         hurry = self.clock.late
@@ -159,18 +177,22 @@ class Composition:
     def _supported(self, plan: Plan, mode: Mode) -> Iterator[tuple[Draft, Verdict]]:
         """The first few drafts of a plan that the verifier lets through."""
         supported = 0
-        for draft in islice(self._writer.drafts(plan, mode=mode), _DRAFTS * 3):
+        free = mode == "free"
+        drafts = (
+            self._free.drafts(plan, deadline_ms=self.clock.left_ms) if free else self._writer.drafts(plan, mode=mode)
+        )
+        for draft in islice(drafts, _DRAFTS * 3):
             self._tried += 1
             if self._repeats(draft):
                 continue
             self.clock.lap("write")
-            verdict = self._verifier.verify(draft)
+            verdict = (self._gate if free else self._verifier).verify(draft)
             self.verdicts[verdict.label] += 1
             self.clock.lap("verify")
             if verdict.label == "supported":
                 yield draft, verdict
                 supported += 1
-                if supported == _DRAFTS:
+                if supported == _DRAFTS or free:
                     return
 
     def _repeats(self, draft: Draft) -> bool:

@@ -46,6 +46,8 @@ class Ranker:
         return -max(values)[2] if values else None
 
     def _tells(self, draft: Draft) -> float:
+        if draft.mode == "free":
+            return self._telling(draft.words)
         return min(sum(self._telling(f.text) for f in draft.fillers if f.evidence.side != "history"), 1.0)
 
     def _value(self, draft: Draft, place: int) -> float | None:
