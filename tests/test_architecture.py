@@ -27,6 +27,7 @@ STAGES = (
 DOORS = {
     "sentence_transformers": "embedding",
     "torch": "embedding",
+    "openvino": "embedding",
     "faiss": "index",
     "sklearn": "index",
     "llama_cpp": "generation",

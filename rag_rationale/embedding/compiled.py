@@ -1,0 +1,100 @@
+"""The door to OpenVINO: a sentence-transformers model compiled for this processor, to embed many texts at a time.
+
+OpenVINO computes in bfloat16 where the processor does (AMX, AVX-512 BF16), in float32 elsewhere. Compiling a model for
+the first time takes seconds; what comes of it is kept in the model's folder where that can be written to.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from rag_rationale.types import Vectors
+
+FOLDER = "openvino"
+MOST_TOKENS = 512  # a batch: what one core computes on should stay in its cache
+Batch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Positions of texts, shape (n,); their token ids and what of these is no padding, both of shape (n, length)."""
+
+
+class Compiled:
+    """Embeds token ids. `threads`: as many batches are computed at once, each on one core (default: all cores)."""
+
+    def __init__(self, model: SentenceTransformer, folder: Path, *, threads: int | None) -> None:
+        threads = threads or os.cpu_count() or 1
+        options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
+        self._compiled = openvino.Core().compile_model(_graph(model, folder), "CPU", options)
+        self._threads, self._padding = threads, int(model.tokenizer.pad_token_id or 0)
+
+    def embed(self, ids: Sequence[Sequence[int]], done: Callable[[int], None]) -> Vectors:
+        """Vectors of shape (len(ids), d) as the model makes them, in the order given; `done` is told of each batch."""
+        vectors: list[Vectors | None] = [None] * len(ids)
+
+        def keep(request: Any, positions: NDArray[np.int64]) -> None:
+            for at, vector in zip(positions.tolist(), request.get_output_tensor(0).data.copy(), strict=True):
+                vectors[at] = vector
+
+        queue = openvino.AsyncInferQueue(self._compiled, self._threads)
+        queue.set_callback(keep)
+        for positions, padded, mask in _batches(ids, self._padding):
+            queue.start_async({0: padded, 1: mask}, positions)
+            done(len(positions))
+        queue.wait_all()
+        return np.stack([vector for vector in vectors if vector is not None])
+
+
+class _Whole(torch.nn.Module):
+    """A model from token ids to vectors, pooling and all, in arguments that can be traced."""
+
+    def __init__(self, model: SentenceTransformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.model({"input_ids": input_ids, "attention_mask": attention_mask})[
+            "sentence_embedding"
+        ]
+        return made
+
+
+def _graph(model: SentenceTransformer, folder: Path) -> Any:
+    """The model as OpenVINO's graph: as kept in the folder, else traced, and kept if that can be."""
+    kept = folder / FOLDER / f"{openvino.__version__.partition('-')[0]}.xml"
+    if kept.is_file():
+        return kept
+    example = torch.ones(2, 16, dtype=torch.long)
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracer, about branches that every length takes alike
+        graph = openvino.convert_model(_Whole(model), example_input={"input_ids": example, "attention_mask": example})
+    try:
+        kept.parent.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:  # two processes may be at it
+            openvino.save_model(graph, Path(scratch) / kept.name, compress_to_fp16=False)
+            for suffix in (".bin", ".xml"):
+                (Path(scratch) / kept.with_suffix(suffix).name).replace(kept.with_suffix(suffix))
+    except OSError:
+        pass  # a folder that cannot be written to: traced anew the next time
+    return graph
+
+
+def _batches(ids: Sequence[Sequence[int]], padding: int) -> Iterator[Batch]:
+    """Texts of like length together, longest first, as many as MOST_TOKENS allows."""
+    order = sorted(range(len(ids)), key=lambda at: -len(ids[at]))
+    while order:
+        length = max(len(ids[order[0]]), 1)
+        some, order = order[: max(MOST_TOKENS // length, 1)], order[max(MOST_TOKENS // length, 1) :]
+        padded = np.full((len(some), length), padding, np.int64)
+        mask = np.zeros_like(padded)
+        for row, at in enumerate(some):
+            padded[row, : len(ids[at])], mask[row, : len(ids[at])] = ids[at], 1
+        yield np.array(some), padded, mask

@@ -1,0 +1,39 @@
+"""The bench of the index: every figure beside its baseline, on an index small enough for a test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).resolve().parents[1] / "scripts" / "bench_index"
+
+
+@pytest.mark.slow
+def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
+    told = tmp_path / "told.json"
+    parts = [f"--only={part}" for part in ("build", "retrieve", "langchain")]
+    done = subprocess.run(
+        [sys.executable, str(BENCH), *parts, "--passages", "3000", "--json", str(told)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(told.read_text(encoding="utf-8"))
+    assert set(found) == {
+        "peak_rss_mb_1m", "retrieve_p99_ms_10k", "retrieve_p99_ms_1m", "open_ms_1m",
+        "langchain_speedup", "langchain_returned_share",
+    }  # fmt: skip
+    assert all({"value", "what"} <= set(row["baseline"]) for row in found.values())
+    assert set(found["retrieve_p99_ms_1m"]["paths"]) == {
+        "known user and item", "inline user", "cold item", "candidates",
+    }  # fmt: skip
+    assert found["langchain_returned_share"]["value"] == 1.0
+    assert found["langchain_returned_share"]["baseline"]["value"] < 0.5
+    assert 50 < found["peak_rss_mb_1m"]["value"] < 1500
+    for name in found:
+        assert name in done.stdout
