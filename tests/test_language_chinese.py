@@ -175,3 +175,24 @@ def test_clauses_end_cleanly_and_are_made_of_their_own_words(zh: Chinese) -> Non
     for span in spans:
         rest = iter(text[span.start : span.end])
         assert all(c in rest for c in span.text if c != "，"), span
+
+
+@pytest.mark.parametrize(
+    ("text", "polarity"),
+    [
+        ("这个设定并不是很好", "negative"),
+        ("音效不能说很好", "negative"),
+        ("演得好到让我想睡", "neutral"),
+        ("真不错，简直侮辱我的智商", "neutral"),
+        ("优秀，成功浪费我两个小时", "neutral"),
+        ("佩服剪辑的勇气", "neutral"),
+        ("打戏有点东西", "positive"),
+    ],
+)
+def test_irony_is_not_taken_for_praise_nor_a_denied_praise_for_one(text: str, polarity: str) -> None:
+    assert Chinese().polarity(text) == polarity
+
+
+def test_what_was_done_is_told_apart_from_what_is_so() -> None:
+    tenses = {s.text: s.tense for s in Chinese().spans("三台机器都试了。屏幕很清楚。") if s.shape == "clause"}
+    assert tenses == {"三台机器都试了": "past", "屏幕很清楚": "present"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,19 @@ def test_the_newer_and_the_more_trusted_of_two_alike_is_cited(ask: Ask) -> None:
     for rows in (dated, trusted):
         reply = ask(rows, max_sentences=2)
         assert next(e.source_id for e in reply.evidence if e.side == "review") == "r1"
+
+
+def test_a_listed_fact_is_told_in_a_sentence_of_its_own_language(ask: Ask) -> None:
+    facts = "国家：日本；类型：喜剧、动画；片长：98分钟。"
+    reply = ask([], item={"title": "灯塔夜话", "description": facts}, language="zh", max_sentences=1)
+    assert re.sub(r"\[1\]", "", reply.rationale) in {
+        "介绍里写着：类型是喜剧、动画。",
+        "按介绍的说法，类型是喜剧、动画。",
+    }
+    assert reply.sentences[0].citations[0].cited_text == "类型：喜剧、动画"
+
+
+def test_what_only_lists_where_and_how_long_is_no_reason(ask: Ask) -> None:
+    facts = "国家：日本；片长：98分钟。"
+    reply = ask([], item={"title": "灯塔夜话", "description": facts}, language="zh", max_sentences=1)
+    assert (reply.status, reply.reason) == ("abstained", "nothing_specific")

@@ -20,6 +20,7 @@ from rag_rationale.types import Language, Noun, Polarity, Span
 _FINITE = {"VBD", "VBZ", "VBP", "MD"}
 _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
+_NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
 _SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
@@ -180,7 +181,7 @@ class English:
         kept = [t for t in tokens if t.lower_ not in _ASIDES or (t.lower_ == "too" and t.i + 1 < end)]
         shown = "".join(t.text_with_ws for t in kept).strip(_EDGE)
         shown = self._mid_sentence(shown, tokens[0])
-        if subject.tag_ == "NN" and subject.left_edge.i == subject.i:
+        if subject.tag_ == "NN" and subject.left_edge.i == subject.i and subject.lower_ not in _NO_NOUNS:
             shown = f"the {shown}"
         return Span(
             re.sub(r"\s+([,.])", r"\1", shown),

@@ -237,7 +237,9 @@ class Planner:
         if sum(bool(plan.tallies) for plan in said) * 3 > len(said):
             return []
         if self._found is None:
-            self._found = list(aspects(self._pool.reviews, self._reader, self._reader.language, self._worth))
+            found = aspects(self._pool.reviews, self._reader, self._reader.language, self._worth)
+            kinds = " ".join(self._pool.item.categories).lower()  # that people speak of ice cream tells what it sells
+            self._found = [aspect for aspect in found if aspect.lemma not in kinds]
         return self._found
 
     def _shared(self, fresh: _Fresh, polarity: Polarity, kind: Kind) -> Iterator[Plan]:

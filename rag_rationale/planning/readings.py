@@ -10,11 +10,12 @@ from rag_rationale.language.context import around
 from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.retrieval import Rarity
-from rag_rationale.types import Analyser, Evidence, Language, Polarity, Shape, Span
+from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity, Shape, Span
 
 LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
 """How a listed fact begins, such as "Opening hours: 9 to 5": it can be quoted, and holds no clause."""
 
+_FACT = re.compile(r"([^：:；;。，,\s]{1,12})[：:]\s*([^；;。：:]*[^；;。：:\s])")
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
@@ -106,6 +107,8 @@ class Reader:
             return [whole] if len(passage.text) <= self._limits("quote") else []
         review = evidence.side == "review"
         listed = evidence.side == "item" and LISTED.match(passage.text) is not None
+        if listed and passage.lang == self.language == "zh":
+            return [span for span in _listed(passage) if len(span.text) <= self._limits(span.shape)]
         return [
             self._titled(span)
             for span in (_judged(span, evidence) for span in analyser.spans(passage.text))
@@ -142,6 +145,16 @@ class Reader:
             if towards < _FAINT:
                 return False
         return not analyser.irrealis(around(evidence.passage.text, span.start, span.end))
+
+
+def _listed(passage: Passage) -> list[Span]:
+    """What a list of facts says (类型：喜剧、动画), each as a clause (类型是喜剧、动画), but for what is no reason."""
+    dull = lexicon("zh")["dull_facts"]
+    return [
+        Span(f"{fact[1]}是{fact[2]}", fact.start(), fact.end(), "clause", fact[1])
+        for fact in _FACT.finditer(passage.text)
+        if not any(word in fact[1] for word in dull)
+    ]
 
 
 def _judged(span: Span, evidence: Evidence) -> Span:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
+from typing import Literal
 
 from rag_rationale.language.chinese.units import HAN, Unit
 from rag_rationale.language.chinese.words import Word, Words
@@ -229,7 +230,14 @@ class Clauses:
         if len(shown) > longest or len(HAN.findall(shown)) < shortest:
             return None
         polarity = self._judge(shown)
-        return Span(shown, kept[0].start, kept[-1].end, shape, head, polarity=polarity, names=self._names(shown))
+        tense: Literal["past", "present"] = "past" if _happened(kept) else "present"
+        names = self._names(shown)
+        return Span(shown, kept[0].start, kept[-1].end, shape, head, polarity=polarity, tense=tense, names=names)
+
+
+def _happened(kept: Sequence[Word]) -> bool:
+    """Whether something is told that was done (手机都试了), which nobody "finds" or "thinks"."""
+    return any(b.tag in {"ul", "ug"} and a.tag == "v" for a, b in pairwise(kept))
 
 
 def _in_chain(unit: Unit) -> bool:

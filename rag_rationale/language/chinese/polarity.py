@@ -14,7 +14,8 @@ from rag_rationale.types import Polarity
 _WINDOW = 3  # words that a negation reaches ahead
 _UNSAID = re.compile(
     r"[？?]|吗$|呢[，,]|为什么|为何|难道|哪里(?:好|算|值)|有什么(?:好|可)|凭什么|怎么(?:能|可能|会)|[能可]不[能可]|"
-    r"才怪|个屁|呵呵|不要太|真是(?:够|醉)|(?P<said>[\u4e00-\u9fff]{1,3})是(?P=said)(?![的了])"
+    r"才怪|个屁|呵呵|不要太|真是(?:够|醉)|侮辱.{0,3}智商|成功地?(?:浪费|毁|劝退|催眠|恶心)|治好了?.{0,6}(?:失眠|低血压)|骗骗|(?:佩服|感谢).{0,6}勇气|好一[个部]|"
+    r"[得到]让.{0,3}(?:想关|想睡|睡着|犯困|退场|离场|快进|弃)|(?P<said>[\u4e00-\u9fff]{1,3})是(?P=said)(?![的了])"
 )
 _IRREALIS = re.compile(
     "的话|本来|原本|不觉得|不认为|谈不上|不见得|不代表|不敢说|怀疑|没人说|如果|要是|假如|希望|期望|盼望|但愿|以为|"
@@ -49,12 +50,17 @@ def polarity(text: str, words: Words) -> Polarity:
 
 def _score(cut: Sequence[Word], words: Words) -> int:
     score, flips, since, faint, loses = 0, 0, 0, False, False
+    turned = False  # by the word before
     for i, word in enumerate(cut):
         since += 1
         before, after = cut[i - 1] if i else None, cut[i + 1] if i + 1 < len(cut) else None
+        was_turned, turned = turned, _reverses(before, word, words)
         if before and (pair := words.valence(before.text + word.text)):
-            score, flips = score + pair, 0  # 不 + 舒服 stands in the lexicon as one
-        elif _reverses(before, word, words):
+            turns = (
+                flips - was_turned == 1 and since <= _WINDOW
+            )  # 不 + 舒服 stands in the lexicon as one, 不是 + 很好 not
+            score, flips = score + (-pair if turns else pair), 0
+        elif turned:
             flips, since, faint = flips + 1, 0, faint or word.text in _FAINT or word.text == "那么"
             loses = loses or word.text in _LOSES
         elif value := _value(cut, i, words):
