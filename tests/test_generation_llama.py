@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -66,22 +65,13 @@ def engine(gemma: Path) -> Iterator[LlamaEngine]:
 class Oracle:
     """Log-probabilities by one plain evaluation of the whole text, in float64.
 
-    Runs llama.cpp's kernels of the same rounding: attention fused, weights not repacked, 32 rows at a time (the text is
-    filled up behind, which no earlier token can see).
+    Runs llama.cpp's kernels of the same rounding: attention fused, 32 rows at a time (the text is filled up behind,
+    which no earlier token can see).
     """
 
-    def __init__(self, path: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, path: Path) -> None:
         import llama_cpp
-        from llama_cpp import llama_cpp as low_level
 
-        defaults = low_level.llama_model_default_params
-
-        def plain() -> Any:
-            params = defaults()
-            params.use_extra_bufts = False
-            return params
-
-        patch.setattr(low_level, "llama_model_default_params", plain)
         self.model = llama_cpp.Llama(
             str(path), n_ctx=512, n_batch=32, n_ubatch=32, n_threads=2, logits_all=True, flash_attn=True, verbose=False
         )
@@ -105,14 +95,13 @@ ADD_BOS = "tokenizer.ggml.add_bos_token"
 
 
 def check_against_oracle(path: Path, engine: LlamaEngine) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        oracle = Oracle(path, patch)
-        for prefix, candidate in (*ENGLISH, *CHINESE):
-            (score,) = engine.score(ScoreRequest(prefix, (candidate,)))
-            expected, tokens = oracle.score(prefix, candidate)
-            assert score.tokens == tokens, (prefix, candidate)
-            assert score.logprob == pytest.approx(expected, abs=0.05), (prefix, candidate)
-        oracle.model.close()
+    oracle = Oracle(path)
+    for prefix, candidate in (*ENGLISH, *CHINESE):
+        (score,) = engine.score(ScoreRequest(prefix, (candidate,)))
+        expected, tokens = oracle.score(prefix, candidate)
+        assert score.tokens == tokens, (prefix, candidate)
+        assert score.logprob == pytest.approx(expected, abs=0.05), (prefix, candidate)
+    oracle.model.close()
 
 
 @pytest.mark.slow

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-EVEN_ROWS = range(8, 64)
+_GROUP = 4
+EVEN_ROWS = range(8, 64, _GROUP)
 """How many rows a decode may have for its results to be the same to the bit, whatever else is in the batch and wherever
 its cells lie, as long as a sequence's cells lie in the order of its positions. Fewer rows take other kernels, more take
-another attention, weights repacked at loading round in groups of four; then log-probabilities move by up to 0.5 a
-token, as activations are quantised anew in each layer. The same goes for the rows with logits, which alone pass the
-last layers."""
+another attention, and what is left over of groups of four is rounded otherwise where weights are repacked; then
+log-probabilities move by up to 0.5 a token, as activations are quantised anew in each layer. The same goes for the rows
+with logits, which alone pass the last layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,18 @@ def evened(rows: Sequence[Row], padding: Row) -> list[Row]:
 
     The padding takes the positions from that of `padding` on.
     """
-    least = EVEN_ROWS[0]
-    lacking = least - sum(row.logits for row in rows) if any(row.logits for row in rows) else 0
-    spare = [i for i, row in enumerate(rows) if not row.logits][: max(lacking, 0)]
+    asking = sum(row.logits for row in rows)
+    lacking = _even(asking) - asking if asking else 0
+    spare = [i for i, row in enumerate(rows) if not row.logits][:lacking]
     even = [replace(row, logits=True) if i in spare else row for i, row in enumerate(rows)]
-    more = range(least - len(rows))
-    return even + [replace(padding, position=padding.position + i, logits=lacking > 0) for i in more]
+    lacking -= len(spare)
+    more = range(_even(len(rows) + lacking) - len(rows))
+    return even + [replace(padding, position=padding.position + i, logits=i < lacking) for i in more]
+
+
+def _even(count: int) -> int:
+    """The least of EVEN_ROWS that is no less."""
+    return max(-(-count // _GROUP) * _GROUP, EVEN_ROWS[0])
 
 
 def group(tails: Sequence[Sequence[int]], *, width: int, room: int) -> list[list[int]]:

@@ -59,9 +59,7 @@ class Native:
         _complaints.clear()
         self._context: Any = None
         self._batch: Any = None
-        model_params = C.llama_model_default_params()
-        model_params.use_extra_bufts = False
-        self._model = C.llama_model_load_from_file(str(path).encode(), model_params)
+        self._model = C.llama_model_load_from_file(str(path).encode(), C.llama_model_default_params())
         if not self._model:
             raise BackendError(f"llama.cpp cannot load {path}: {_last_words()}", remedy="Check that it is a GGUF file.")
         if C.llama_model_is_recurrent(self._model) or C.llama_model_is_hybrid(self._model):
@@ -73,7 +71,7 @@ class Native:
         lora = self._load_adapter(adapter[0], path) if adapter else None  # a context must find it loaded
         params = C.llama_context_default_params()
         params.n_ctx = context
-        params.n_batch = params.n_ubatch = params.n_outputs_max = EVEN_ROWS[-1]
+        params.n_batch = params.n_ubatch = params.n_outputs_max = max(EVEN_ROWS[-1], sequences)
         params.n_seq_max, params.kv_unified, params.swa_full = sequences, True, True
         params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
