@@ -61,6 +61,7 @@ _LIVING = {  # what is left of a segment `old`, by table, without the passages i
 }
 _IN_ONE_QUERY = 500
 _CONNECTIONS = 4
+_MAPPED_BYTES = 1 << 36
 _REMEDY = "Roll back with `rag-rationale index rollback`, or rebuild."
 
 
@@ -329,6 +330,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         address = f"file:{quote(str(path.resolve()))}?mode=ro&immutable=1"
         connection = sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
+        connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")  # else each page is read by a call of its own
         connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
     except sqlite3.Error as error:
         raise SnapshotError(f"{path} cannot be opened: {error}.", remedy=_REMEDY) from error

@@ -19,9 +19,11 @@ def without_copies(evidence: Sequence[Evidence]) -> list[Evidence]:
         return []
     stacked = np.stack([e.vector for e in evidence if e.vector is not None])
     near = stacked @ stacked.T >= _NEAR
-    words = [frozenset(units(e.passage.text)) for e in evidence]
-    kept: set[int] = set()
-    for i in sorted(range(len(evidence)), key=lambda i: (evidence[i].timestamp or 0, evidence[i].passage.row)):
+    np.fill_diagonal(near, False)
+    doubtful = np.flatnonzero(near.any(axis=1)).tolist()
+    words = {i: frozenset(units(evidence[i].passage.text)) for i in doubtful}
+    kept = set(range(len(evidence))).difference(doubtful)
+    for i in sorted(doubtful, key=lambda i: (evidence[i].timestamp or 0, evidence[i].passage.row)):
         alike = (j for j in np.flatnonzero(near[i]).tolist() if j in kept)
         if len(words[i]) < _LONG or all(_share(words[i], words[j]) < _SHARED for j in alike):
             kept.add(i)

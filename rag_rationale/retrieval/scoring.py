@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -32,7 +31,7 @@ class Centred:
         vectors = np.asarray(rest / np.maximum(lengths, 1e-6)[:, None], np.float32)
         praise = self._praise(evidence, vectors)
         return [
-            _told(e, vector, length, praise.get(at))
+            _told(e, vector, length, praise.get(at), e.score)
             for at, (e, vector, length) in enumerate(zip(evidence, vectors, lengths.tolist(), strict=True))
             if length > 0
         ]
@@ -62,10 +61,10 @@ class Centred:
         return found
 
 
-def _told(e: Evidence, vector: Vectors, length: float, praise: float | None) -> Evidence:
+def _told(e: Evidence, vector: Vectors | None, length: float, praise: float | None, score: float) -> Evidence:
     """As `replace` would, four times as fast: a request makes hundreds."""
     return Evidence(
-        e.id, e.passage, e.side, e.title, e.score, e.event, e.rating, e.timestamp, e.inline, length, praise, vector
+        e.id, e.passage, e.side, e.title, score, e.event, e.rating, e.timestamp, e.inline, length, praise, vector
     )
 
 
@@ -96,5 +95,7 @@ def _liking(evidence: Evidence, now: int) -> float:
 def scored(evidence: Sequence[Evidence], target: Vectors | None) -> tuple[Evidence, ...]:
     if target is None:
         return tuple(evidence)
-    scored = [replace(e, score=float(e.vector @ target)) for e in evidence if e.vector is not None]
-    return tuple(sorted(scored, key=lambda e: (-e.score, e.passage.row, e.passage.id)))
+    known = [e for e in evidence if e.vector is not None]
+    scores = (np.stack([e.vector for e in known if e.vector is not None]) @ target).tolist() if known else []
+    made = [_told(e, e.vector, e.specificity, e.praise, score) for e, score in zip(known, scores, strict=True)]
+    return tuple(sorted(made, key=lambda e: (-e.score, e.passage.row, e.passage.id)))
