@@ -29,6 +29,8 @@ def of(known: Mapping[Language, Analyser], language: Language, text: str, shape:
             {"the service was great": "positive", "the food was cold": "negative"},
         ),
         ("en", "The staff is also friendly.", {"the staff is friendly": "positive"}),
+        ("en", "The starters were equally tasty.", {"the starters were tasty": "positive"}),
+        ("en", "This place serves lovely soup.", {"this place serves lovely soup": "positive"}),
         ("en", "The staff speak clearly.", {"the staff speak clearly": "positive"}),
         (
             "zh",
@@ -49,6 +51,7 @@ def test_third_person_clauses_are_found_with_their_polarity(
     [
         ("en", "We loved it."),
         ("en", "It was delicious."),
+        ("en", "This dish tops the list."),
         ("en", "He served our table with a smile."),
         ("en", "Is the food good?"),
         ("en", "If the soup is hot."),
@@ -186,3 +189,8 @@ def test_not_too_much_is_no_complaint(known: Mapping[Language, Analyser]) -> Non
 )
 def test_a_quotation_keeps_the_number_it_begins_with(known: Mapping[Language, Analyser], text: str) -> None:
     assert [s.text for s in known["en"].spans(text) if s.shape == "quote"] == [text.rstrip(".")]
+
+
+def test_nothing_takes_no_article(known: Mapping[Language, Analyser]) -> None:
+    assert not any(text.startswith("the nothing") for text in of(known, "en", "Nothing beats the soup here.", "clause"))
+    assert known["en"].irrealis("The soup has to be good.")

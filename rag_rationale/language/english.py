@@ -28,12 +28,12 @@ _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "qu
 _ODD = re.compile(
     r"\.\.|…|[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp"
 )
-_ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly"}
+_ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly", "equally", "either"}
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
     r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of|other than|"
-    r"except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied))\b"
+    r"ha(?:s|ve) to be|except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied))\b"
     r"|n['’]t be\b|['’]d have\b"
     r"|(?:n['’]?t|\bnot|\bnever) (?:\w+ly )?(?:think|believe|say|feel|find|call|agree|guess|suppose)\b",
     re.IGNORECASE,
@@ -164,7 +164,7 @@ class English:
             or any(t.text == "," and _opens_a_phrase(t) for t in doc[start : end - 1])
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
-            or any(t.lower_ in _SOMEONE for t in tokens)
+            or any(t.lower_ in _SOMEONE or self._points(t) for t in tokens)
             or raw.split()[0].lower() in self._lists["discourse"]
             or subject.lower_ == "must"
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
@@ -192,6 +192,14 @@ class English:
             polarity=self.polarity(raw),
             tense="past" if _tense_tag(head) == "VBD" else "present",
             names=_names(tokens),
+        )
+
+    def _points(self, token: Any) -> bool:
+        """Whether a word points at something that the clause does not tell: "this dish", but not "this place"."""
+        return (
+            token.lower_ in {"this", "that", "these", "those"}
+            and token.dep_ == "det"
+            and token.head.lemma_.lower() not in self._lists["item_words"]
         )
 
     def _identity(self, doc: Any, head: Any) -> Span | None:
