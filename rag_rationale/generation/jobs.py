@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -54,6 +55,7 @@ class Jobs:
 
     def __init__(self, native: Native, *, limit: int, width: int) -> None:
         self._native, self._limit, self._width = native, limit, width
+        self._tokens_of = lru_cache(64)(native.tokenise)  # of what many requests share
 
     def scoring(self, request: ScoreRequest) -> list[Job]:
         """Jobs that say (position, Score) of each candidate, to be done one after another.
@@ -171,10 +173,10 @@ class Jobs:
     def _tokenise(self, prefix: str, texts: Sequence[str], shared: int) -> _Continuations:
         bare = prefix.rstrip(" ")
         stem = self._native.tokenise(bare)
-        whole = [self._native.tokenise(prefix + text) for text in texts]
+        whole = [self._native.tokenise(prefix + text) if text or prefix != bare else stem for text in texts]
         boundary = min([len(stem), *(common_length(stem, tokens) for tokens in whole)])
         head = stem[:boundary]
-        kept = common_length(self._native.tokenise(prefix[:shared]), head) if shared > 0 else 0
+        kept = common_length(self._tokens_of(prefix[:shared]), head) if shared > 0 else 0
         if not head:  # a vocabulary without an opening token, and nothing before the text
             return _Continuations([self._native.opener], whole, 0)
         return _Continuations(head, [tokens[boundary:] for tokens in whole], kept)

@@ -21,6 +21,7 @@ from rag_rationale.types import Capability, GenerateRequest, Score, ScoreRequest
 
 _SEQUENCES = 63  # llama.cpp reserves logits for each
 _LEAVES = 24  # of them for resident prefixes
+_GRACE = 0.004  # seconds in which a client that just got its last answer may ask again and be in the next decode
 _WIDTH = 16  # candidates scored in one go: their sequences are taken together
 
 
@@ -127,16 +128,25 @@ class LlamaEngine:
     def _serve(self) -> None:
         closing = False
         while self._scheduler.busy or not closing:
-            try:
-                task = self._tasks.get(block=not self._scheduler.busy)
-                while task is not None:
-                    self._scheduler.add(task)
-                    task = self._tasks.get_nowait()
-                closing = True
-            except Empty:
-                pass
+            closing = self._take() or closing
             self._scheduler.step()
         self._native.close()
+
+    def _take(self) -> bool:
+        """Let in what was asked, waiting while there is nothing to do; whether the engine is to close."""
+        awaited = self._scheduler.ended
+        try:
+            while True:
+                if self._scheduler.busy:
+                    task = self._tasks.get(timeout=_GRACE) if awaited > 0 else self._tasks.get_nowait()
+                else:
+                    task = self._tasks.get()
+                if task is None:
+                    return True
+                self._scheduler.add(task)
+                awaited -= 1
+        except Empty:
+            return False
 
 
 class _Answers:

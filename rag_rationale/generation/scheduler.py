@@ -60,6 +60,7 @@ class Scheduler:
         self._waiting: deque[Task] = deque()
         self._working: list[Task] = []
         self.evaluated = 0
+        self.ended = 0
 
     @property
     def busy(self) -> bool:
@@ -71,7 +72,11 @@ class Scheduler:
         self._waiting.append(task)
 
     def step(self) -> None:
-        """Drop what is cancelled or late, begin what fits, evaluate one batch and hand out what it tells."""
+        """Drop what is cancelled or late, begin what fits, evaluate one batch and hand out what it tells.
+
+        `ended` counts the tasks that ended in it.
+        """
+        self.ended = 0
         try:
             self._drop()
             self._begin()
@@ -156,6 +161,7 @@ class Scheduler:
 
     def _end(self, task: Task, *answers: object) -> None:
         (self._working if task.started else self._waiting).remove(task)
+        self.ended += 1
         if task.steps is not None:
             task.steps.close()
         if task.lane is not None:
