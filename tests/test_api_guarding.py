@@ -226,16 +226,21 @@ def test_a_server_told_to_stop_ends_what_it_began(shop_folder: Path, tmp_path: P
 # --- erasing ----------------------------------------------------------------------------------------------------------
 
 
-def test_one_call_erases_a_user_from_cache_and_log(shop: Explainer, tmp_path: Path) -> None:
+def test_one_call_erases_a_user_from_cache_log_and_answers(
+    shop_folder: Path, known: Mapping[Language, Analyser], tmp_path: Path
+) -> None:
+    shop = serving.open_planted(shop_folder, known)
     state = State(tmp_path)
     cache, log = RationaleCache(state, largest=1 << 20, days=1), RationaleLog(state, days=1)
     with TestClient(create_app(shop, answers=Answers(shop, cache=cache, log=log))) as client:
         reply = client.post("/v1/rationales", json=serving.REQUEST)
         assert "zip broke" in reply.text  # author-dan's words
         gone = client.delete("/v1/users/author-dan", headers=_as(serving.TOKEN)).json()
-        assert gone["rationales"] == 1
+        assert (gone["rationales"], gone["indexes"]) == (1, ["shop"])
         assert len(cache) == 0
+        assert "zip broke" not in client.post("/v1/rationales", json=serving.REQUEST).text
     state.close()
+    shop.close()
 
 
 # --- telemetry --------------------------------------------------------------------------------------------------------

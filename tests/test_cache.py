@@ -17,9 +17,10 @@ from fastapi.testclient import TestClient
 
 from rag_rationale.api import create_app
 from rag_rationale.building import build
-from rag_rationale.errors import SettingsError
-from rag_rationale.service import Answers, Explainer, Step
+from rag_rationale.errors import SettingsError, UnknownEvidenceError
+from rag_rationale.service import Answers, Explainer, Step, open_answers
 from rag_rationale.service.cache import RationaleCache
+from rag_rationale.service.forgetting import Forgotten
 from rag_rationale.service.log import RationaleLog
 from rag_rationale.service.state import FILE, State
 from rag_rationale.types import Analyser, Language, Rationale, RationaleRequest
@@ -169,12 +170,23 @@ def test_a_nightly_rebuild_keeps_what_did_not_change(tmp_path: Path, known: Mapp
     fresh.close()
 
 
-def test_of_an_erased_user_nothing_is_left_that_was_written_for_her_or_quotes_her(kept: Kept, tmp_path: Path) -> None:
+@pytest.fixture
+def own_shop(shop_folder: Path, shop: Explainer) -> Iterator[Explainer]:
+    """An explainer over index `shop` in which people may be forgotten."""
+    made = serving.open_planted(shop_folder, shop.analysers)
+    yield made
+    made.close()
+
+
+def test_of_an_erased_user_nothing_is_left_that_was_written_for_her_or_quotes_her(
+    own_shop: Explainer, tmp_path: Path
+) -> None:
+    kept = Kept(own_shop, tmp_path)
     own = kept.ask(user={"id": "author-dan"}, item={"id": "tent"})
     quoting, other = kept.ask(), kept.ask(user={"id": "author-cleo"}, item={"id": "boots"})
     assert "zip broke" in _text(quoting)  # author-dan's words
     erased = kept.answers.erase("author-dan")
-    assert (erased.rationales, erased.logged) == (2, 1)
+    assert (erased.rationales, erased.logged, erased.indexes) == (2, 1, ("shop",))
     assert len(kept.cache) == 1
     assert own.rationale is not None
     assert kept.log.get(own.rationale.id) is None
@@ -182,9 +194,62 @@ def test_of_an_erased_user_nothing_is_left_that_was_written_for_her_or_quotes_he
     held = b"".join(path.read_bytes() for path in tmp_path.glob(FILE + "*"))
     assert b"zip broke" not in held
     assert b"author-" not in held
-    assert not kept.ask().cached
+    anew = kept.ask()
+    assert not anew.cached
+    assert "zip broke" not in _text(anew)
     assert kept.ask(user={"id": "author-cleo"}, item={"id": "boots"}).cached
     assert other.rationale is not None
+    kept.state.close()
+
+
+def test_an_erased_user_is_unknown_at_once_after_a_restart_and_in_another_process(
+    own_shop: Explainer, shop_folder: Path, tmp_path: Path
+) -> None:
+    def opened(explainer: Explainer) -> tuple[Answers, State]:
+        settings = explainer.settings.model_copy(update={"state": tmp_path})
+        explainer.settings = settings
+        return open_answers(explainer)
+
+    body = RationaleRequest.model_validate(serving.REQUEST | {"user": {"id": "author-ann"}, "item": {"id": "pack"}})
+    running, state = opened(own_shop)
+    assert running.answer(body).personal
+    candidate = next(e.id for s in running.steps(body) for e in s.evidence if e.side == "history")
+    assert running.evidence(candidate, user_id="author-ann").text
+    command = serving.open_planted(shop_folder, own_shop.analysers)
+    erasing, second = opened(command)
+    assert erasing.erase("author-ann").indexes == ("shop",)
+    assert erasing.erase("author-ann").indexes == ()
+    assert erasing.erase("author-nobody").indexes == ()
+    restarted = serving.open_planted(shop_folder, own_shop.analysers)
+    again, third = opened(restarted)
+    for answers in (running, erasing, again):
+        assert not answers.answer(body).personal
+        with pytest.raises(UnknownEvidenceError):
+            answers.evidence(candidate, user_id="author-ann")
+    for each in (state, second, third):
+        each.close()
+    for made in (command, restarted):
+        made.close()
+
+
+def test_the_id_of_an_erased_user_goes_once_the_index_is_built_without_her(
+    tmp_path: Path, known: Mapping[Language, Analyser]
+) -> None:
+    explainer, state = serving.open_planted(tmp_path, known), State(tmp_path / "state")
+    forgotten = Forgotten(state)
+    assert forgotten.add(explainer.snapshots.get("shop"), "author-dan")
+    assert state.rows("SELECT user FROM forgotten") == [("author-dan",)]
+    assert Forgotten(state).heed(explainer.snapshots.get("shop"))  # the same version, asked by another process
+    files = serving.catalogue(tmp_path / "next")
+    rows = list(map(json.loads, files["reviews"].read_text("utf-8").splitlines()))
+    planted.write_jsonl(files["reviews"], [row for row in rows if row["user_id"] != "author-dan"])
+    build("shop", **files, embedder=explainer.embedder, folder=tmp_path / "indexes")
+    explainer.close()
+    fresh = serving.open_planted(tmp_path, known)
+    forgotten.heed(fresh.snapshots.get("shop"))
+    assert state.rows("SELECT user FROM forgotten") == []
+    fresh.close()
+    state.close()
 
 
 def test_the_log_knows_ids_versions_and_verdicts_and_no_text(kept: Kept) -> None:

@@ -13,10 +13,14 @@ from rag_rationale.service import Answers
 
 
 class ErasedReply(BaseModel):
-    """Body of `DELETE /v1/users/{id}`: how many cached rationales and rows of the log went."""
+    """Body of `DELETE /v1/users/{id}`: how many cached rationales and rows of the log went.
+
+    `indexes` still hold her on disk; they are answered from as if they did not, until a version is built without her.
+    """
 
     rationales: int
     logged: int
+    indexes: list[str]
 
 
 def router(answers: Answers) -> APIRouter:
@@ -31,8 +35,8 @@ def router(answers: Answers) -> APIRouter:
     def erase(
         user_id: Annotated[str, Path(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")],
     ) -> ErasedReply:
-        """Delete what cache and log hold about a user, and what quotes her to others. Erasing twice is harmless."""
+        """Delete what is kept about a user and what quotes her to others, and treat her as unknown from now on."""
         gone = answers.erase(user_id)
-        return ErasedReply(rationales=gone.rationales, logged=gone.logged)
+        return ErasedReply(rationales=gone.rationales, logged=gone.logged, indexes=list(gone.indexes))
 
     return routes

@@ -108,7 +108,7 @@ def create_app(
     ) -> SourceReply:
         """History evidence is shown to its own user or with an admin key only, quarantined text never."""
         response.headers.update(PRIVATE)
-        return explainer.evidence(evidence_id, user_id=user, admin=reader_of(request).admin)
+        return given.evidence(evidence_id, user_id=user, admin=reader_of(request).admin)
 
     @app.get(
         "/metrics",

@@ -10,7 +10,19 @@ from collections.abc import Sequence
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 from rag_rationale import __version__
-from rag_rationale.cli import evaluate, explain, index, keys, models, precompute, prompts, serve, settings, verify
+from rag_rationale.cli import (
+    erase,
+    evaluate,
+    explain,
+    index,
+    keys,
+    models,
+    precompute,
+    prompts,
+    serve,
+    settings,
+    verify,
+)
 from rag_rationale.errors import RagRationaleError, UsageError
 
 
@@ -37,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"rag-rationale {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (index, explain, precompute, serve, settings, verify, evaluate, models, prompts, keys):
+    for module in (index, explain, precompute, serve, settings, verify, evaluate, models, prompts, keys, erase):
         module.add_commands(commands)
     return parser
 

@@ -89,6 +89,11 @@ class Rows:
                     return float(found[0][0])
         return 1.0
 
+    def forget(self, user_id: str) -> None:
+        """Treat what the segments hold of a user as gone."""
+        for segment in self.segments:
+            self._bury(Tombstone(segment.id, "user", user_id))
+
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """Vectors of global rows, shape (n, d), in the order given."""
         if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):

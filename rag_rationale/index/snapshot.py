@@ -136,6 +136,11 @@ class SnapshotReader:
         names = self._rows.names({int(positions[at]) for row in hits for at, _ in row}, over=over)
         return [[(names[int(positions[at])], score) for at, score in row] for row in hits]
 
+    def forget(self, user_id: str) -> None:
+        """Hold nothing of a user any more, from now on and in this process; the files stay as they are."""
+        self._rows.forget(user_id)
+        self._allowed = {over: self._mask(over) for over in _KINDS}
+
     def close(self) -> None:
         for segment in self._segments:
             segment.close()

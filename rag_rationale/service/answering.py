@@ -14,23 +14,37 @@ from dataclasses import dataclass
 from rag_rationale import __version__
 from rag_rationale.errors import RagRationaleError, UnknownTemplateError
 from rag_rationale.grounding import VERSION
+from rag_rationale.index import SnapshotReader
 from rag_rationale.retrieval import Candidate, candidates
 from rag_rationale.service.cache import RationaleCache
 from rag_rationale.service.explainer import Explainer, Step, share_of
+from rag_rationale.service.forgetting import Forgotten
 from rag_rationale.service.log import RationaleLog
 from rag_rationale.service.slices import Slices
 from rag_rationale.service.state import State
-from rag_rationale.types import LANGUAGES, Rationale, RationaleRequest, RecommendationRequest, Snapshot, Timings
+from rag_rationale.types import (
+    LANGUAGES,
+    Rationale,
+    RationaleRequest,
+    RecommendationRequest,
+    Snapshot,
+    SourceReply,
+    Timings,
+)
 
 _MEGABYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What is gone of a user: cached rationales for her or quoting her, and rows of the log."""
+    """What is gone of a user: cached rationales for her or quoting her, and rows of the log.
+
+    `indexes` still hold her on disk and are answered from as if they did not; the next build without her makes it last.
+    """
 
     rationales: int
     logged: int
+    indexes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +60,15 @@ class Answers:
     """Answers over an explainer, which stays the caller's to close. Without `cache` or `log` there is none."""
 
     def __init__(
-        self, explainer: Explainer, *, cache: RationaleCache | None = None, log: RationaleLog | None = None
+        self,
+        explainer: Explainer,
+        *,
+        cache: RationaleCache | None = None,
+        log: RationaleLog | None = None,
+        forgotten: Forgotten | None = None,
     ) -> None:
         self.explainer, self.cache, self.log = explainer, cache, log
+        self._forgotten = forgotten or Forgotten()
         settled = (__version__, VERSION, explainer.engine.name, explainer.embedder.name)
         self._slices = Slices([*settled, str(explainer.settings.min_trust)])
 
@@ -69,6 +89,8 @@ class Answers:
         """Steps or errors of several requests about one user and one index, by position, as of `Explainer.many`."""
         places: list[_Place | None] = []
         missing: list[int] = []
+        if requests:
+            self._opened(requests[0].index)
         for position, request in enumerate(requests):
             began = time.perf_counter()
             place = self._place(request)
@@ -86,15 +108,35 @@ class Answers:
 
     def candidates(self, request: RecommendationRequest) -> list[Candidate]:
         """Items that the user may like and has not met, best first; none for a user without a history."""
-        snapshot, embedder = self.explainer.snapshots.get(request.index), self.explainer.embedder
+        snapshot, embedder = self._opened(request.index), self.explainer.embedder
         return candidates(request.user, snapshot, embedder, k=request.count, diversity=request.diversity)
 
     def erase(self, user_id: str) -> Erased:
-        """Delete what cache and log hold about a user, and what quotes her to others."""
+        """Delete what cache and log hold about a user and what quotes her to others; answer as if no index knew her."""
+        held = []
+        for name in self.explainer.snapshots.names():
+            if self._forgotten.add(self._opened(name), user_id):
+                self._slices.drop(name)
+                held.append(name)
         return Erased(
+            indexes=tuple(held),
             rationales=0 if self.cache is None else self.cache.erase(user_id),
             logged=0 if self.log is None else self.log.erase(user_id),
         )
+
+    def evidence(self, evidence_id: str, *, user_id: str | None = None, admin: bool = False) -> SourceReply:
+        """A passage inside its whole source, as of `Explainer.evidence`."""
+        index = evidence_id.partition(":")[0]
+        if index in self.explainer.snapshots.names():
+            self._opened(index)
+        return self.explainer.evidence(evidence_id, user_id=user_id, admin=admin)
+
+    def _opened(self, index: str) -> SnapshotReader:
+        """The snapshot, without those who are to be forgotten."""
+        snapshot = self.explainer.snapshots.get(index)
+        if self._forgotten.heed(snapshot):
+            self._slices.drop(index)
+        return snapshot
 
     def _place(self, request: RationaleRequest) -> _Place | None:
         """None where nothing is cached, or nothing of this request may be."""
@@ -142,7 +184,13 @@ def open_answers(explainer: Explainer) -> tuple[Answers, State]:
     state = State(settings.state)
     cache = RationaleCache(state, largest=settings.cache_mb * _MEGABYTE, days=settings.cache_days)
     log = RationaleLog(state, days=settings.log_days)
-    return Answers(explainer, cache=cache if settings.cache_mb else None, log=log if settings.log_days else None), state
+    answers = Answers(
+        explainer,
+        cache=cache if settings.cache_mb else None,
+        log=log if settings.log_days else None,
+        forgotten=Forgotten(state),
+    )
+    return answers, state
 
 
 def _authors(reply: Rationale, snapshot: Snapshot) -> set[str]:

@@ -47,6 +47,11 @@ class Slices:
             whole.update(self._slice("user", user.id, snapshot))
         return whole.digest()
 
+    def drop(self, index: str) -> None:
+        """Hash anew what an index says: it was told to forget something."""
+        with self._lock:
+            self._known.pop(index, None)
+
     def _slice(self, kind: str, name: str, snapshot: Snapshot) -> bytes:
         with self._lock:
             label, known = self._known.get(snapshot.manifest.name, ("", {}))

@@ -137,7 +137,7 @@ class RecommendationRequest(_Ask):
 
 
 class _Reply(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)  # errors are logged, texts not
 
 
 class Support(_Reply):
@@ -237,7 +237,7 @@ class Rationale(_Reply):
             if self.rationale[sentence.start : sentence.end] != sentence.text:
                 raise ValueError(f"sentence offsets {sentence.start}-{sentence.end} do not hold its text")
             if not sentence.citations:
-                raise ValueError(f"sentence without a citation: {sentence.text!r}")
+                raise ValueError(f"sentence without a citation at {sentence.start}")
             for c in sentence.citations:
                 e = by_label.get(c.label)
                 if e is None or e.id != c.evidence_id:
