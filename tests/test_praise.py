@@ -226,13 +226,13 @@ def test_words_that_no_list_knows_are_praise_or_complaint_as_the_catalogue_uses_
 
 def test_a_cold_coffee_in_a_five_star_review_is_no_praise(make: Make, known: Mapping[Language, Analyser]) -> None:
     """The lists take "great" for praise; the ratings know what "brindly" means, and the vector of the clause tells."""
-    both = "The lantern by the door was zelvy, zelvy, zelvy. The staircase was great and brindly."
+    both = "The lantern by the door was zelvy, zelvy, zelvy. The brindly staircase was great and brindly."
     told = said(make([{"user_id": "a", "item_id": "target", "rating": 5, "text": both}]), known)
     assert not any("brindly" in text for _, _, text in told)
 
 
 def test_the_control_without_a_head_praises_it(make: Make, known: Mapping[Language, Analyser]) -> None:
-    both = "The lantern by the door was zelvy, zelvy, zelvy. The staircase was great and brindly."
+    both = "The lantern by the door was zelvy, zelvy, zelvy. The brindly staircase was great and brindly."
     told = said(make([{"user_id": "a", "item_id": "target", "rating": 5, "text": both}], each=10), known)
     assert any("brindly" in text for _, _, text in told)
 
