@@ -21,7 +21,7 @@ from rag_rationale.generation import ScriptedEngine
 from rag_rationale.index import open_snapshot, verify
 from rag_rationale.index.praise import LEAST, Heads, Rated, fit_heads
 from rag_rationale.language.leaning import leaning
-from rag_rationale.retrieval import PraiseJudge
+from rag_rationale.retrieval import Cuttings, PraiseJudge
 from rag_rationale.service import Explainer
 from rag_rationale.types import LANGUAGES, Analyser, Language, RationaleRequest, Vectors
 
@@ -194,7 +194,7 @@ def test_a_catalogue_with_few_ratings_has_no_head(make: Make) -> None:
     snapshot = open_snapshot(make([], each=10), "shop")
     assert "praise.npz" not in snapshot.manifest.files
     assert "praise" not in snapshot.manifest.report
-    assert PraiseJudge(snapshot, HashedEmbedder())(["The bar was zelvy."], "en") is None
+    assert PraiseJudge(Cuttings(snapshot, HashedEmbedder()))(["The bar was zelvy."], "en") is None
     snapshot.close()
 
 
@@ -204,7 +204,7 @@ def test_what_is_not_trusted_teaches_nothing(make: Make) -> None:
         for n in range(200)
     ]
     snapshot = open_snapshot(make(liars), "shop")
-    judged = PraiseJudge(snapshot, HashedEmbedder())(["The bar was brindly.", "The bar was zelvy."], "en")
+    judged = PraiseJudge(Cuttings(snapshot, HashedEmbedder()))(["The bar was brindly.", "The bar was zelvy."], "en")
     snapshot.close()
     assert judged is not None
     assert judged[0] < 0.2

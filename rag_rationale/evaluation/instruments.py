@@ -25,7 +25,7 @@ from rag_rationale.evaluation.report import Report, Written
 from rag_rationale.evaluation.running import code_version
 from rag_rationale.evaluation.variety import measure_variety
 from rag_rationale.evaluation.verifying import measure_verifier
-from rag_rationale.retrieval import PraiseJudge
+from rag_rationale.retrieval import Cuttings, PraiseJudge
 from rag_rationale.types import Rationale
 
 _COUNTERPART, _VERIFIER = "counterpart", "verifier"
@@ -38,7 +38,7 @@ _INSTRUMENTS: dict[str, Callable[[Material, Judge], Finding]] = {
     "removal": lambda material, _: measure_removal(material),
     "likelihood": lambda material, _: measure_likelihood(material),
     "polarity": lambda material, _: measure_polarity(
-        material.analysers, PraiseJudge(material.snapshot, material.indexer or material.embedder)
+        material.analysers, PraiseJudge(Cuttings(material.snapshot, material.indexer or material.embedder))
     ),
 }
 _BESIDE = {"personal": measure_personal, "variety": measure_variety, "likelihood": measure_likelihood}

@@ -22,6 +22,7 @@ from rag_rationale.types import LANGUAGES, Embedder, Event, Item, Language, Mani
 Over = Literal["passages", "items"]
 _KINDS: tuple[Over, ...] = ("passages", "items")
 _OWN_FIRST = "kind = 'review', row"
+_REMEMBERED = 20_000  # items whose offsets are kept in memory, 2 kB each
 
 
 class SnapshotReader:
@@ -33,6 +34,7 @@ class SnapshotReader:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder, self._manifest = folder, manifest
         dimension = manifest.dimension
+        self._item_offsets: dict[str, tuple[Vectors, int]] = {}
         self._segments = [Segment(folder / "segments" / name) for name in manifest.segments]
         try:
             for segment in self._segments:
@@ -114,6 +116,21 @@ class SnapshotReader:
         if kept.any():
             found[np.array(known)[kept]] = index.vectors(places[kept])
         return found
+
+    def offsets(self, passages: Sequence[Passage]) -> tuple[Vectors, int]:
+        if not passages:
+            return np.zeros(self._manifest.dimension, np.float32), 0
+        languages = [LANGUAGES.index(passage.lang) for passage in passages]
+        rest = self.vectors(passages) - self._statistics.centres[languages]
+        return np.asarray(rest.sum(axis=0), np.float32), len(passages)
+
+    def item_offsets(self, item_id: str) -> tuple[Vectors, int]:
+        known = self._item_offsets.get(item_id)
+        if known is None:
+            known = self.offsets([p for p in self.item_passages(item_id) if p.quarantined is None])
+            if len(self._item_offsets) < _REMEMBERED:
+                self._item_offsets[item_id] = known
+        return known
 
     def centre(self, lang: Language) -> Vectors:
         return np.asarray(self._statistics.centres[LANGUAGES.index(lang)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally, Vectors
 
 CONNECTED = 0.85  # a match claims a connection: closer than this share of random passage pairs
-NAMED = 0.95  # the same, where the user's side is only the name of an item, or the item's side a description
+NAMED = 0.95  # the same, where no noun is shared: the user's side only names an item, the item's is a description, …
 STRANGE = 0.997  # the same, where the two items are of different kinds
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
+_EVEN = 0.4  # probability from which a passage may hold praise; its complement holds for complaint
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
 _BONUS: dict[str, float] = {
     "clause": 0.15,
@@ -29,11 +31,13 @@ _BONUS: dict[str, float] = {
     "np": 0.0,
     "quote": -0.3,
 }  # a quotation is the last resort
+FIT = 3.0  # what a cosine of 1 to what the user cares about is worth in a passage
 _SOMETHING = 0.45  # how much a description must tell to stand beside what people say
 _WORDED = {"review", "preference", "rating"}  # history that is more than a verb
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
 CITED = 3  # passages of a count that are cited
-_LOOKED_AT = 24  # passages of each side that are read at most per plan
+_LOOKED_AT = 24  # passages of each side that are read at most per plan, twice as many where few of them are usable
+_USABLE = 12  # passages that may carry a sentence among which the best is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,8 @@ class Planner:
     def _matches(self, fresh: _Fresh) -> Iterator[Plan]:
         """Pairs of something the user cares about and something the item offers, by closeness and worth."""
         own = [e for e in self._history if e.id not in fresh.used]
-        theirs = [e for e in (*self._pool.reviews, *self._facts(bare=False)) if fresh.allows(e)]
+        praise = [e for e in self._pool.reviews if _leans(e, "positive")]
+        theirs = [e for e in (*praise, *self._facts(bare=False)) if fresh.allows(e)]
         if not own or not theirs:
             return
         close = _stacked(own) @ _stacked(theirs).T
@@ -138,7 +143,8 @@ class Planner:
             polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
             own_words = self._told(mine, polarity) if own[i].event in {"review", "preference"} else None
             akin = self._akin(own[i])
-            if close[i, j] < self._enough(own_words is not None, akin, role) and not asked:
+            shared = own_words is not None and role == "theirs" and _share_a_noun(mine, other)
+            if close[i, j] < self._enough(shared, own_words is not None, akin) and not asked:
                 continue
             if told is None or (polarity == "negative" and own_words is None):
                 continue
@@ -152,11 +158,13 @@ class Planner:
                 yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity, akin=plan.akin)
             yield plan
 
-    def _enough(self, worded: bool, akin: bool, role: str) -> float:
-        """How close the two sides of a match must be. The less else connects them, the closer."""
+    def _enough(self, shared: bool, worded: bool, akin: bool) -> float:
+        """How close the two sides of a match must be. The less else connects them, the closer: `shared` tells that both
+        speak of one thing, `worded` that the user said something, `akin` that the items are of one kind.
+        """
         if not akin:
             return self._levels[STRANGE] if worded else math.inf
-        return self._connected if worded and role == "theirs" else self._levels[NAMED]
+        return self._connected if shared else self._levels[NAMED]
 
     def _akin(self, own: Evidence) -> bool:
         """Whether an item that the user is only known to have met is of the target's kind; True where nothing tells."""
@@ -189,9 +197,10 @@ class Planner:
         self, side: Sequence[Evidence], role: str, fresh: _Fresh, polarity: Polarity | None, kind: Kind
     ) -> Iterator[Plan]:
         ranked = sorted((e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True)
-        told = [(e, self._told(self._reader.read(e), polarity)) for e in ranked[:_LOOKED_AT]]
         least = _SOMETHING if role == "facts" and fresh.about else -1.0
-        usable = [(self._worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None and tells >= least]
+        told = ((e, self._told(self._reader.read(e), polarity)) for e in ranked[: 2 * _LOOKED_AT])
+        tell = ((self._worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None and tells >= least)
+        usable = list(islice(tell, _USABLE))
         for _, evidence in sorted(usable, key=lambda pair: -pair[0]):
             yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
 
@@ -265,7 +274,7 @@ class Planner:
         """Relevance to the user or query, with agreement among reviewers, specificity, recency and trust."""
         agreement = math.log1p(self._agreement.get(evidence.id, 0)) * 0.06
         specific = min(evidence.specificity / self._usual - 1.0, 0.5) * 0.2
-        return evidence.score + agreement + specific + self._regard(evidence)
+        return FIT * evidence.score + agreement + specific + self._regard(evidence)
 
     def _regard(self, evidence: Evidence) -> float:
         """What newer and more trusted words are worth more: a review of today over one of years ago, as much as a
@@ -296,6 +305,12 @@ def _led(tally: Tally, first: Sequence[Mention], fresh: _Fresh) -> Tally:
     return replace(tally, mentions=(*led, *sorted(rest, key=lambda m: not fresh.allows(m.evidence))))
 
 
+def _share_a_noun(one: Reading, other: Reading) -> bool:
+    """Whether two passages name the same thing, as "the soup was thick" and "a thick soup" do."""
+    first, second = ({s.head for s in reading.spans if s.head and s.shape != "quote"} for reading in (one, other))
+    return not first.isdisjoint(second)
+
+
 def _stacked(evidence: Sequence[Evidence]) -> Vectors:
     """Vectors of shape (n, d); gathered evidence always has them."""
     made: Vectors = np.stack([e.vector for e in evidence if e.vector is not None])
@@ -307,9 +322,13 @@ def _cosine(one: Evidence, other: Evidence) -> float:
 
 
 def _leans(evidence: Evidence, polarity: Polarity | None) -> bool:
-    if polarity in (None, "neutral") or evidence.rating is None:
+    """Whether a passage is worth reading for praise or complaint, by its review's rating and by the index's head."""
+    if polarity in (None, "neutral"):
         return True
-    return evidence.rating > LOW if polarity == "positive" else evidence.rating < HIGH
+    praise, rating = evidence.praise, evidence.rating
+    if polarity == "positive":
+        return (rating is None or rating > LOW) and (praise is None or praise >= _EVEN)
+    return (rating is None or rating < HIGH) and (praise is None or praise <= 1 - _EVEN)
 
 
 def _standing(evidence: Evidence) -> float:

@@ -3,7 +3,7 @@
 from rag_rationale.retrieval.candidates import Candidate, candidates
 from rag_rationale.retrieval.gather import Pool, gather
 from rag_rationale.retrieval.history import history_tag
-from rag_rationale.retrieval.judging import PraiseJudge
+from rag_rationale.retrieval.judging import Cuttings, Fit, PraiseJudge
 from rag_rationale.retrieval.rarity import Rarity
 
-__all__ = ["Candidate", "Pool", "PraiseJudge", "Rarity", "candidates", "gather", "history_tag"]
+__all__ = ["Candidate", "Cuttings", "Fit", "Pool", "PraiseJudge", "Rarity", "candidates", "gather", "history_tag"]

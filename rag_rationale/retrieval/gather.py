@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from rag_rationale.corpus import item_passages
 from rag_rationale.errors import UnknownItemError
 from rag_rationale.retrieval.copies import without_copies
 from rag_rationale.retrieval.history import history_of
-from rag_rationale.retrieval.scoring import Centred, scored, taste_of
+from rag_rationale.retrieval.leanings import Aim, aim_of, item_means
+from rag_rationale.retrieval.scoring import Centred
 from rag_rationale.retrieval.sieve import Sieve
 from rag_rationale.types import Embedder, Evidence, Item, Passage, RationaleRequest, Snapshot, Vectors
 
@@ -26,7 +29,8 @@ class Pool:
     """Everything one request may rest on. Vectors are centred: the mean of their language is taken out.
 
     `facts` are passages of the item's own text, `reviews` other people's, `history` the user's, most telling first.
-    `ratings` are those of the item's trusted reviews. `query` is the centred query vector or None.
+    `ratings` are those of the item's trusted reviews. `query` is the centred query vector or None. `aim` is what the
+    item's side was scored by, None where nothing is known of the user.
     """
 
     item: Item
@@ -35,6 +39,7 @@ class Pool:
     history: tuple[Evidence, ...]
     ratings: tuple[float, ...]
     query: Vectors | None
+    aim: Aim | None = None
 
 
 def gather(
@@ -46,7 +51,7 @@ def gather(
     exclude: Collection[str] = (),
     as_of: int | None = None,
 ) -> Pool:
-    """The evidence for a request, scored by centred cosine to the user's likings, or to the query where there is one.
+    """The evidence for a request, scored by how it leans towards what the user speaks of, or to the query.
 
     `exclude` names sources (review ids, item ids) that do not exist for this call; `as_of` hides what is newer (unix
     seconds, default: everything). Raises UnknownItemError for an item that is neither in the index nor inline.
@@ -57,7 +62,6 @@ def gather(
     now = as_of or snapshot.manifest.newest_timestamp or 0
     vectors = Centred(snapshot, embedder)
     history = vectors.of(history)[:MOST_HISTORY]
-    taste = taste_of(history, now)
     query = vectors.query(request.query) if request.query and request.query.strip() else None
     name = snapshot.manifest.name
     facts = [Evidence(_public(name, p), p, "item", item.title, inline=p.row < 0) for p in passages if p.kind == "item"]
@@ -67,15 +71,21 @@ def gather(
         if p.kind == "review"
     ]
     reviews = without_copies(vectors.of(reviews))
-    target = query if query is not None else taste
+    about = [*vectors.of(facts), *reviews]
+    if query is not None:
+        aim: Aim | None = Aim(query, np.zeros_like(query))
+    else:
+        aim = aim_of(history, about, item_means(history, snapshot, sieve), now=now)
+    about = aim.ranked(about) if aim is not None else about
     rated = {p.passage.source_id: p.passage.rating for p in reviews if p.passage.rating is not None}
     return Pool(
         item=item,
-        facts=scored(vectors.of(facts), target),
-        reviews=scored(reviews, target),
+        facts=tuple(e for e in about if e.side == "item"),
+        reviews=tuple(e for e in about if e.side == "review"),
         history=tuple(history),
         ratings=tuple(r for r in rated.values() if r is not None),
         query=query,
+        aim=aim,
     )
 
 

@@ -1,28 +1,55 @@
-"""How likely words of a passage praise, apart from the rest of it: the snapshot's head on their own vector."""
+"""What words cut out of passages tell, apart from the rest of them: by their own vectors, made once per request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from rag_rationale.index import centre_vectors
-from rag_rationale.types import Embedder, Language, Snapshot
+from rag_rationale.retrieval.leanings import Aim
+from rag_rationale.types import Embedder, Language, Snapshot, Vectors
+
+
+class Cuttings:
+    """Vectors of words cut out of passages; a text is embedded once, whoever asks."""
+
+    def __init__(self, snapshot: Snapshot, embedder: Embedder) -> None:
+        self.snapshot, self._embedder = snapshot, embedder
+        self._known: dict[str, Vectors] = {}
+
+    def vectors(self, texts: Sequence[str]) -> Vectors:
+        """Uncentred, shape (n, d), in the order given."""
+        fresh = list(dict.fromkeys(t for t in texts if t not in self._known))
+        if fresh:
+            self._known.update(zip(fresh, self._embedder.embed(fresh, role="passage"), strict=True))
+        made: Vectors = np.stack([self._known[text] for text in texts])
+        return made
 
 
 class PraiseJudge:
-    """Implements `types.Judge` for one request, in which a text is embedded once."""
+    """Implements `types.Judge`: how likely words praise, by the snapshot's head."""
 
-    def __init__(self, snapshot: Snapshot, embedder: Embedder) -> None:
-        self._snapshot, self._embedder = snapshot, embedder
-        self._known: dict[tuple[Language, str], float] = {}
+    def __init__(self, cuttings: Cuttings) -> None:
+        self._cuttings, self._snapshot = cuttings, cuttings.snapshot
 
     def __call__(self, texts: Sequence[str], lang: Language) -> list[float] | None:
         centre = self._snapshot.centre(lang)
         if self._snapshot.praise(centre[None, :], lang) is None:
             return None
-        fresh = list(dict.fromkeys(t for t in texts if (lang, t) not in self._known))
-        if fresh:
-            vectors = centre_vectors(self._embedder.embed(fresh, role="passage"), centre)
-            judged = self._snapshot.praise(vectors, lang)
-            assert judged is not None
-            self._known.update({(lang, text): float(p) for text, p in zip(fresh, judged, strict=True)})
-        return [self._known[lang, text] for text in texts]
+        judged = self._snapshot.praise(centre_vectors(self._cuttings.vectors(texts), centre), lang)
+        assert judged is not None
+        return [float(p) for p in judged]
+
+
+class Fit:
+    """How far words lean the way the user does, or answer her query."""
+
+    def __init__(self, aim: Aim | None, cuttings: Cuttings) -> None:
+        self._aim, self._cuttings = aim, cuttings
+
+    def __call__(self, texts: Sequence[str], lang: Language) -> list[float]:
+        if self._aim is None or not texts:
+            return [0.0] * len(texts)
+        offsets = self._cuttings.vectors(texts) - self._cuttings.snapshot.centre(lang)
+        return [float(fit) for fit in self._aim.fits(offsets)]

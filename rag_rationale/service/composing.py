@@ -11,7 +11,7 @@ from rag_rationale.errors import DeadlineError
 from rag_rationale.grounding import FreeGate, Verifier
 from rag_rationale.planning import Planner, Reader
 from rag_rationale.prompting import Template
-from rag_rationale.retrieval import Pool, Rarity
+from rag_rationale.retrieval import Fit, Pool, Rarity
 from rag_rationale.service.assembling import Assembly
 from rag_rationale.service.clock import Clock
 from rag_rationale.types import (
@@ -51,6 +51,7 @@ class Composition:
         snapshot: Snapshot,
         rarity: Rarity,
         judge: Judge,
+        fit: Fit,
         clock: Clock,
     ) -> None:
         self.request, self.pool, self.clock = request, pool, clock
@@ -80,7 +81,7 @@ class Composition:
         salt = f"{request.seed}\0{request.user.id}\0{item.item_id}\0{template.version}"
         self._writer = Writer(template, reader, salt=salt)
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
-        self._ranker = Ranker(template, engine, reader.telling, title=item.title, own=own)
+        self._ranker = Ranker(template, engine, reader.telling, fit, title=item.title, own=own)
         self._verifier = Verifier(
             analysers,
             language=template.language,

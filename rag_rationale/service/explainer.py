@@ -16,7 +16,7 @@ from rag_rationale.errors import CancelledError, RagRationaleError
 from rag_rationale.grounding import VERSION
 from rag_rationale.language.detect import detect_language
 from rag_rationale.prompting import Template, TemplateStore
-from rag_rationale.retrieval import Pool, PraiseJudge, gather
+from rag_rationale.retrieval import Cuttings, Fit, Pool, PraiseJudge, gather
 from rag_rationale.service.assembling import dominant_language
 from rag_rationale.service.clock import Clock
 from rag_rationale.service.composing import Composition
@@ -106,8 +106,9 @@ class Explainer:
         template = self.templates.get(request.template, language=language, user=share_of(request))
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = self.snapshots.rarity(request.index)
-        judge = PraiseJudge(snapshot, embedder)
-        work = Composition(request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, clock)
+        cuttings = Cuttings(snapshot, embedder)
+        judge, fit = PraiseJudge(cuttings), Fit(pool.aim, cuttings)
+        work = Composition(request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, fit, clock)
         reason = work.obstacle(language)
         if reason is None:
             for sentence in work.sentences():

@@ -34,10 +34,11 @@ class Evidence:
     """A passage in the role it plays for one request.
 
     `id` is public and names its index. `title` is the title of the item the passage speaks of. `event` is set on the
-    history side: "review" for the user's own words, else the verb of the event row that proves it. `score` is a
-    centred cosine, higher is better. `vector` is centred, of shape (d,) and norm 1; `specificity` is its length before
-    it was normalised: what could be said of anything lies near the centre. `praise` is the probability that it praises,
-    by the ratings of the index; None for what is no review, and where there are too few ratings.
+    history side: "review" for the user's own words, else the verb of the event row that proves it. `score` is a cosine
+    to where the user leans, or to the query, higher is better. `vector` is centred, of shape (d,) and norm 1;
+    `specificity` is its length before it was normalised: what could be said of anything lies near the centre. `praise`
+    is the probability that it praises, by the ratings of the index; None for what is no review, and where there are too
+    few ratings.
     """
 
     id: str

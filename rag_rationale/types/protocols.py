@@ -102,6 +102,12 @@ class Snapshot(Protocol):
         Zeros where an item is unknown or has no passage.
         """
 
+    def offsets(self, passages: Sequence[Passage]) -> tuple[Vectors, int]:
+        """Sum, shape (d,), of these passages' vectors less their language's centre, and how many they are."""
+
+    def item_offsets(self, item_id: str) -> tuple[Vectors, int]:
+        """`offsets` of every clean passage that speaks of the item, remembered while the snapshot is open."""
+
     def centre(self, lang: Language) -> Vectors:
         """Mean vector of the passages in that language, shape (d,); zeros where there are none."""
 

@@ -1,0 +1,99 @@
+"""What evidence says beyond what everybody says of its item, and how close that lies to what the user speaks of.
+
+The mean of a restaurant is "good food", which tells no user from another; so evidence and history are each taken less
+the mean of their item. It knows vectors and rows, no words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from rag_rationale.retrieval.scoring import HALF_LIFE_DAYS, SECONDS_A_DAY, normalised, told
+from rag_rationale.retrieval.sieve import Sieve
+from rag_rationale.types import Evidence, Snapshot, Vectors
+
+HIGH = 3.5  # an item that was only rated tells of a liking from here on
+_NOTHING = 1e-6  # length of what has no direction
+_PRIOR = 5  # passages of no leaning that an item's mean is mixed with
+_WORDED = {"review", "preference"}
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What evidence is scored by. `taste`, shape (d,), norm 1, is where the user leans, or the query. `usual`, shape
+    (d,), is what everybody says of the item, its language's centre taken off; zeros where there is a query.
+    """
+
+    taste: Vectors
+    usual: Vectors
+
+    def fits(self, offsets: Vectors) -> Vectors:
+        """How far texts lean the same way, as cosines of shape (n,); `offsets`, shape (n, d), lack their centre."""
+        rest = offsets - self.usual
+        made: Vectors = (rest @ self.taste) / np.maximum(np.linalg.norm(rest, axis=1), _NOTHING)
+        return made
+
+    def ranked(self, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """Evidence with its score, best first; ties in the order of the rows."""
+        if not evidence:
+            return []
+        scores = self.fits(np.stack([_offset(e) for e in evidence])).tolist()
+        made = [told(e, e.vector, e.specificity, e.praise, score) for e, score in zip(evidence, scores, strict=True)]
+        return sorted(made, key=lambda e: (-e.score, e.passage.row, e.passage.id))
+
+
+def aim_of(
+    history: Sequence[Evidence], about: Sequence[Evidence], means: Mapping[str, Vectors], *, now: int
+) -> Aim | None:
+    """What a user's history asks of the evidence `about` an item; None where nothing of it tells.
+
+    Likes and complaints both tell what matters to her. `means` has one vector per item of the history, as `item_means`
+    makes them; `now` is unix seconds.
+    """
+    spoken = [e for e in history if e.event in _WORDED or (e.rating or HIGH) >= HIGH]
+    leanings = [_leaning(e, means.get(e.passage.item_id)) for e in spoken]
+    if not about or not any(one.any() for one in leanings):
+        return None
+    weights = [_weight(e, now) for e in spoken]
+    taste = normalised(np.average(np.stack(leanings), axis=0, weights=weights).astype(np.float32))
+    return Aim(taste, _shrunk(np.sum([_offset(e) for e in about], axis=0), len(about)))
+
+
+def item_means(history: Sequence[Evidence], snapshot: Snapshot, sieve: Sieve) -> dict[str, Vectors]:
+    """What everybody says of each item of a history, shape (d,): the mean of its passages less their language's centre,
+    drawn towards zero where they are few. What the sieve hides is in no mean.
+    """
+    items = {e.passage.item_id for e in history if e.passage.row >= 0}
+    if not sieve.exclude and sieve.as_of is None:
+        return {item: _shrunk(*snapshot.item_offsets(item)) for item in items}
+    seen = {item: [p for p in snapshot.item_passages(item) if sieve.sees(p.source_id, p.timestamp)] for item in items}
+    return {
+        item: _shrunk(*snapshot.offsets([p for p in passages if p.quarantined is None]))
+        for item, passages in seen.items()
+    }
+
+
+def _shrunk(total: Vectors, n: int) -> Vectors:
+    made: Vectors = (total / (n + _PRIOR)).astype(np.float32)
+    return made
+
+
+def _offset(evidence: Evidence) -> Vectors:
+    """The vector before it was normalised, its language's centre taken off."""
+    assert evidence.vector is not None
+    return np.asarray(evidence.vector * np.float32(evidence.specificity))
+
+
+def _leaning(evidence: Evidence, mean: Vectors | None) -> Vectors:
+    offset = _offset(evidence)
+    return normalised(offset if mean is None else offset - mean)
+
+
+def _weight(evidence: Evidence, now: int) -> float:
+    days = max(now - evidence.timestamp, 0) / SECONDS_A_DAY if evidence.timestamp else HALF_LIFE_DAYS
+    recency = 0.25 + 0.75 * math.pow(0.5, days / HALF_LIFE_DAYS)
+    return recency * (1.0 if evidence.event in _WORDED else 0.6)

@@ -1,0 +1,87 @@
+"""When something the user cares about and something the item offers make a match: they name one thing, or are close."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from rag_rationale.planning import Planner, Reader, Reading
+from rag_rationale.retrieval import Pool
+from rag_rationale.types import Evidence, Item, Passage, Polarity, Side, Snapshot, Span
+
+LEVELS = {0.85: 0.2, 0.95: 0.6, 0.97: 0.7, 0.997: 0.9}
+"""The cosines that stand for quantiles of random pairs."""
+
+
+class Readings:
+    """Reads a passage "positive broth" as a positive clause about broth."""
+
+    def read(self, evidence: Evidence) -> Reading:
+        polarity, head = evidence.passage.text.split()
+        span = Span(f"the {head} was so", 0, 5, "clause", head, polarity=cast(Polarity, polarity))
+        return Reading(evidence, (span,))
+
+    def telling(self, words: str) -> float:
+        return 0.5 if words else 0.0
+
+
+class Levels:
+    """A snapshot that knows the background only; `kinds` are the categories of the item the user met."""
+
+    def __init__(self, kinds: tuple[str, ...]) -> None:
+        self._kinds = kinds
+
+    manifest = SimpleNamespace(newest_timestamp=None)
+
+    def background(self, quantile: float) -> float:
+        return LEVELS[quantile]
+
+    def item(self, item_id: str) -> Item:
+        return Item(item_id, "Salt Room", "", categories=self._kinds)
+
+
+def said(side: Side, text: str, cosine: float, *, score: float = 0.0, name: str = "") -> Evidence:
+    """Evidence whose cosine with what lies at 1 is `cosine`."""
+    vector = np.array([cosine, math.sqrt(1 - cosine**2)], np.float32)
+    id_ = name or f"{side}:{text}"
+    passage = Passage(id_, "review", id_, "text", f"{side} item", 0, len(text), text, "en", rating=5)
+    event = "review" if side == "history" else None
+    return Evidence(id_, passage, side, "Salt Room", score=score, event=event, rating=5, specificity=1, vector=vector)
+
+
+def matches(own: Evidence, *theirs: Evidence, kinds: tuple[str, ...] = ("food",)) -> list[str]:
+    pool = Pool(Item("target", "Tide Table", "", categories=("food",)), (), theirs, (own,), (), None)
+    planner = Planner(pool, cast(Reader, Readings()), cast(Snapshot, Levels(kinds)))
+    plans: list[Any] = list(planner.propose("match", []))
+    return [plan.evidence["theirs"][0].id for plan in plans]
+
+
+OWN = said("history", "positive broth", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "cosine", "made"),
+    [
+        ("positive broth", 0.4, True),  # one thing, and closer than most random pairs
+        ("positive garden", 0.4, False),  # no closer, and another thing
+        ("positive garden", 0.65, True),  # another word, so close that it says much the same
+        ("positive broth", 0.1, False),  # one word, in another sense
+        ("negative broth", 0.65, False),  # a complaint is no match
+    ],
+)
+def test_a_match_names_one_thing_or_lies_close(theirs: str, cosine: float, made: bool) -> None:
+    assert bool(matches(OWN, said("review", theirs, cosine))) == made
+
+
+def test_between_items_of_different_kinds_one_noun_is_not_enough() -> None:
+    assert matches(OWN, said("review", "positive broth", 0.65), kinds=("film",)) == []
+    assert matches(OWN, said("review", "positive broth", 0.95), kinds=("film",)) != []
+
+
+def test_of_two_that_match_alike_the_one_that_fits_the_user_comes_first() -> None:
+    fitting, other = (said("review", "positive broth", 0.65, score=s, name=n) for s, n in ((0.3, "a"), (0.0, "b")))
+    assert matches(OWN, other, fitting) == ["a", "b"]

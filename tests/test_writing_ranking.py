@@ -1,0 +1,72 @@
+"""Which draft is served: it must read, tell and fit, and the user's fit is asked of its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rag_rationale.config import load_settings
+from rag_rationale.generation import ScriptedEngine
+from rag_rationale.prompting import TemplateStore
+from rag_rationale.types import Cite, Draft, Evidence, Filler, Language, Passage, Score, ScoreRequest
+from rag_rationale.writing import Ranker
+
+FITS = {"the broth was thick": 0.3, "the garden was quiet": 0.0, "broth thick the was": 0.9}
+
+
+class Reads(ScriptedEngine):
+    """Finds every text equally likely, but for those in `garbled`."""
+
+    garbled = "broth thick the was"
+
+    def score(self, request: ScoreRequest) -> list[Score]:
+        return [Score(-80.0 if self.garbled in c else -30.0, 10) for c in request.candidates]
+
+
+def draft(words: str, *, score: float = 0.0) -> Draft:
+    """One reviewer says these words, whose passage has that score."""
+    passage = Passage(words, "review", words, "text", "item", 0, len(words), words, "en")
+    evidence = Evidence(words, passage, "review", "Tide Table", score=score)
+    filler = Filler("theirs.clause", words, "clause", evidence, 0, len(words))
+    parts = ("One reviewer says ", filler, " ", Cite((evidence,), (0,), (len(words),)), ".")
+    return Draft("merit", "slots", "reviewer-says", "en", parts)
+
+
+def ranker(asked: list[str] | None = None) -> Ranker:
+    def fit(texts: Sequence[str], lang: Language) -> list[float]:
+        assert lang == "en" or not texts
+        if asked is not None:
+            asked.extend(texts)
+        return [FITS[text] for text in texts]
+
+    template = TemplateStore(load_settings().prompts).get("default", language="en")
+    return Ranker(template, Reads(), lambda _: 0.5, fit, title="Tide Table", own=None)
+
+
+def test_of_drafts_that_read_and_tell_alike_the_one_that_fits_the_user_is_served() -> None:
+    drafts = [draft("the garden was quiet"), draft("the broth was thick")]
+    assert ranker().best(drafts, hurry=False) == 1
+    assert ranker().best(drafts[::-1], hurry=False) == 0
+
+
+def test_a_passage_that_fits_counts_as_much_as_its_words() -> None:
+    drafts = [draft("the broth was thick"), draft("the garden was quiet", score=0.5)]
+    assert ranker().best(drafts, hurry=False) == 1
+
+
+def test_no_fit_makes_up_for_words_that_do_not_read() -> None:
+    assert ranker().best([draft("broth thick the was"), draft("the garden was quiet")], hurry=False) == 1
+
+
+def test_in_a_hurry_no_words_are_embedded_and_their_passages_tell() -> None:
+    asked: list[str] = []
+    drafts = [draft("the broth was thick"), draft("the garden was quiet", score=0.2)]
+    assert ranker(asked).best(drafts, hurry=True) == 1
+    assert asked == []
+
+
+def test_words_are_embedded_once_however_often_they_are_tried() -> None:
+    asked: list[str] = []
+    tried = ranker(asked)
+    for _ in range(2):
+        tried.best([draft("the broth was thick"), draft("the broth was thick")], hurry=False)
+    assert asked == ["the broth was thick"]
