@@ -374,9 +374,7 @@ def _disliked(_: _Case, e: Row, __: re.Match[str]) -> bool:
 
 
 _MANY_SAY = r"[Mm]ore than one reviewer|不止一位"
-_COUNT_SAYS = (
-    r"\d+ of \d+ reviewers|\bOf \d+ (?:people who reviewed it|reviewers)|\d+ complain of it|\d+位(?:评价者|不满意)"
-)
+_COUNT_SAYS = r"\d+ of \d+ reviewers|\d+ complain of it|\d+位(?:评价者|不满意)"
 _CLAIMS: list[tuple[str, Holds]] = [
     (rf"{_MANY_SAY}|{_COUNT_SAYS}", _on("review")),
     (r"(?:\b[Yy]ou|\] and) bought\b|(?:[您你]也?|，也)买过", _did("purchase")),
@@ -430,11 +428,9 @@ def _is_said(case: _Case, text: str, claim: re.Match[str]) -> bool:
 
 
 _COUNTED = re.compile(
-    r"(?P<n>\d+) of (?P<of>\d+) reviewers (?:praise|mention|bring up|complain about) the (?P<what>[\w -]+?) \["
-    r"|Of (?P<of2>\d+) (?:people who reviewed it|reviewers), at least (?P<n2>\d+) "
-    r"(?:speak well of|praise) the (?P<what2>[\w -]+?) \["
-    r"|(?P<of3>\d+)位评价者里，?(?:至少)?有(?P<n3>\d+)位(?:夸了|提到了|谈到|称赞了|对)(?P<what3>[^\[，]+?)(?:有意见|不满意)?\["
-    r"|说到(?P<what4>[^，]+?)，(?P<of4>\d+)位评价者中至少(?P<n4>\d+)位是满意的\["
+    r"(?P<n>\d+) of (?P<of>\d+) reviewers (?:praise|like|mention|bring up|complain about) the (?P<what>[\w -]+?) \["
+    r"|(?P<of2>\d+)位评价者里，?(?:至少)?有(?P<n2>\d+)位(?:夸了|提到了|谈到|称赞了|对)(?P<what2>[^\[，]+?)(?:有意见|不满意)?\["
+    r"|说到(?P<what3>[^，]+?)，(?P<of3>\d+)位评价者中至少(?P<n3>\d+)位是满意的\["
 )
 _OTHERS = re.compile(r"at least (\d+) complain of it \[|，也至少有(\d+)位不满意\[")
 
@@ -468,7 +464,7 @@ def counted_in(text: str) -> tuple[int, int, str] | None:
     match = _COUNTED.search(text)
     if match is None:
         return None
-    said = {name.rstrip("234"): value for name, value in match.groupdict().items() if value}
+    said = {name.rstrip("23"): value for name, value in match.groupdict().items() if value}
     others = _OTHERS.search(text, match.end())
     return int(said["n"]) + (int(others[1] or others[2]) if others else 0), int(said["of"]), said["what"]
 

@@ -16,7 +16,7 @@ from rag_rationale.errors import RowError
 from rag_rationale.grounding import Judge, read_claims
 from rag_rationale.grounding.clauses import cut
 from rag_rationale.language.tokens import tokens
-from rag_rationale.types import Claim, Language, Verdict
+from rag_rationale.types import Claim, Counted, Language, Source, Verdict
 
 ROOT = Path(__file__).parents[1]
 GRILL, LUNE = "Harbour Grill", "Cafe Lune"
@@ -220,3 +220,31 @@ def test_the_shipped_weights_are_those_that_the_shipped_data_gives() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     shipped = json.loads((ROOT / "rag_rationale/grounding/data/weights.json").read_text("utf-8"))
     assert shipped["data"] == runpy.run_path(str(script))["fingerprint"]()
+
+
+@pytest.mark.parametrize(
+    ("language", "sentence", "held"),
+    [
+        ("en", "At least 4 of 8 reviewers praise the terrace [1][2][3].", True),
+        ("en", "At least 4 of 8 reviewers like the terrace [1][2][3]; one says the terrace was lovely.", True),
+        ("en", "5 of 8 reviewers praise the terrace [1][2][3].", False),
+        ("en", "8 of 8 reviewers praise the terrace [1][2][3].", False),
+        ("zh", "8位评价者里，至少有4位称赞了院子[1][2][3]。", True),
+        ("zh", "8位评价者里，有4位谈到院子[1][2][3]，有一位觉得院子很漂亮。", True),
+        ("zh", "说到院子，8位评价者中至少4位是满意的[1][2][3]，有一位觉得院子很漂亮。", True),
+        ("zh", "8位评价者里，至少有5位称赞了院子[1][2][3]。", False),
+        ("zh", "8位评价者都称赞了院子[1][2][3]。", False),
+    ],
+)
+def test_a_proven_count_is_held_and_no_other(language: Language, sentence: str, held: bool) -> None:
+    texts = {
+        "en": ["The terrace was lovely.", "The terrace is beautiful.", "The terrace was very pleasant."],
+        "zh": ["院子很漂亮。", "院子里很安静，特别好。", "院子真漂亮。"],
+    }[language]
+    evidence = tuple(
+        Source(label=n, side="review", title="Harbour Grill", text=text, rating=5, author=f"u{n}")
+        for n, text in enumerate(texts, 1)
+    )
+    counted = Counted(count=4, of=8)
+    claim = Claim(language=language, item="Harbour Grill", sentence=sentence, evidence=evidence, counted=counted)
+    assert (Judge().judge(claim).label == "supported") == held

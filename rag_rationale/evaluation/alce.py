@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from rag_rationale.evaluation.judging import Cited, Judge
-from rag_rationale.types import CitedEvidence, Language, Rationale
+from rag_rationale.types import CitedEvidence, Counted, Language, Rationale
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _SPACED = re.compile(r" *\[(\d{1,3})\]")
@@ -19,7 +19,13 @@ _SPACED = re.compile(r" *\[(\d{1,3})\]")
 
 def cited_sentences(reply: Rationale, *, title: str = "") -> tuple[Cited, ...]:
     """The sentences of a reply about `title` with what their markers name; none where it abstained."""
-    return tuple(by_marker(s.text, reply.evidence, reply.language, title=title) for s in reply.sentences)
+    return tuple(
+        replace(
+            by_marker(s.text, reply.evidence, reply.language, title=title),
+            counted=Counted(count=s.support.count, of=s.support.of) if s.support else None,
+        )
+        for s in reply.sentences
+    )
 
 
 def by_marker(sentence: str, evidence: Sequence[CitedEvidence], language: Language, *, title: str = "") -> Cited:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from rag_rationale import grounding
 from rag_rationale.evaluation.claims import claim_of
-from rag_rationale.types import CitedEvidence, Language, Snapshot, Tier
+from rag_rationale.types import CitedEvidence, Counted, Language, Snapshot, Tier
 
 _TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W\d_\u3400-\u9fff]+(?:['’][^\W\d_]+)*|[\u3400-\u9fff]")
 _MARKER = re.compile(r" *\[\d{1,3}\]")
@@ -21,7 +21,7 @@ _MARKER = re.compile(r" *\[\d{1,3}\]")
 class Cited:
     """A sentence with its markers and the distinct passages that they name; `unknown` markers name none that was given.
 
-    `title` is that of the recommended item.
+    `title` is that of the recommended item, `counted` what the sentence has proven to count.
     """
 
     text: str
@@ -29,6 +29,7 @@ class Cited:
     language: Language
     title: str = ""
     unknown: int = 0
+    counted: Counted | None = None
 
 
 class Judge(Protocol):
@@ -54,6 +55,7 @@ class GroundedJudge:
     def supports(self, cited: Cited) -> bool:
         """Whether the judge lets the sentence through."""
         claim = claim_of(cited.text, cited.evidence, self._snapshot, language=cited.language, title=cited.title)
+        claim = claim.model_copy(update={"counted": cited.counted})
         return self._judge.judge(claim, last=self._last).label == "supported"
 
 

@@ -20,7 +20,7 @@ def fact_faults(clause: Clause, claim: Claim) -> list[str]:
     language = claim.language
     known = [t for s in clause.sources for text in (s.text, s.title) for t in tokens(text, language)]
     return [
-        *_number_faults(clause, known, language),
+        *_number_faults(clause, known, claim),
         *_name_faults(clause, known, claim),
         *_title_faults(clause, claim),
         *_misnamed(clause, known, claim),
@@ -28,8 +28,11 @@ def fact_faults(clause: Clause, claim: Claim) -> list[str]:
     ]
 
 
-def _number_faults(clause: Clause, known: Sequence[Token], language: Language) -> list[str]:
-    """Each number must stand in a source and, where a source counts the same thing, count it alike."""
+def _number_faults(clause: Clause, known: Sequence[Token], claim: Claim) -> list[str]:
+    """Each number must stand in a source and, where a source counts the same thing, count it alike. Those of a count
+    that is proven are no source's."""
+    language = claim.language
+    proven = {claim.counted.count, claim.counted.of} if claim.counted else set()
     loose = wording(language).loose_numbers
     there = {t.number for t in known if t.number is not None}
     text = " ".join(f"{s.title} {s.text}" for s in clause.sources)
@@ -39,6 +42,8 @@ def _number_faults(clause: Clause, known: Sequence[Token], language: Language) -
         if word.number is None or word.text.lower() in loose or STARS.match(clause.masked[word.end :]):
             continue
         after = clause.words[i + 1] if i + 1 < len(clause.words) else None
+        if word.number in proven:
+            continue
         if word.number not in there and not (language == "zh" and word.text in text):
             faults.append(f"number '{word.text}' is in no source")
         elif after is not None and not after.hollow:

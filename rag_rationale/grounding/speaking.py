@@ -118,7 +118,8 @@ def _number_faults(clause: Clause, language: Language, counted: Counted | None) 
     said += [
         n for word, n in _FEW[language].items() if re.search(rf"\b{word}\b" if language == "en" else word, clause.cue)
     ]
-    if counted is not None and counted.count in said:
+    stated = {int(w.number) for w in tokens(clause.masked, language) if w.number is not None}
+    if counted is not None and counted.count in stated and {*said} <= {counted.count, counted.of}:
         return []
     people = {s.author or f"[{s.label}]" for s in clause.sources if s.side == "review"}
     if clause.voice == "all":
