@@ -1,8 +1,8 @@
 """The door to sentence-transformers: a local folder or a hub name becomes an `Embedder`.
 
-A few texts are computed in float32. Many go through `compiled`, which takes bfloat16 where the processor has it: such
-vectors depend a little on their batch, so thresholds leave room. All are normalised in float32, since norms of bfloat16
-are off by 0.4 %.
+A few texts are computed in float32. From the first call with many on, all go through `compiled`, which takes bfloat16
+where the processor has it: such vectors depend a little on their batch, so thresholds leave room. All are normalised in
+float32, since norms of bfloat16 are off by 0.4 %.
 """
 
 from __future__ import annotations
@@ -55,9 +55,12 @@ class SentenceTransformerEmbedder:
         self._lock = threading.Lock()
         if threads is not None:
             torch.set_num_threads(threads)
-        self._model = _load(folder)
-        special = sorted(self._model.tokenizer.get_added_vocab(), key=len, reverse=True)
-        special += [token for token in self._model.tokenizer.all_special_tokens if token not in special]
+        model = _load(folder)
+        self._model: SentenceTransformer | None = model  # None once compiled: its weights would be held twice
+        self._tokenizer, self._window = model.tokenizer, model.max_seq_length
+        self._dimension = int(model.get_embedding_dimension() or 0)
+        special = sorted(self._tokenizer.get_added_vocab(), key=len, reverse=True)
+        special += [token for token in self._tokenizer.all_special_tokens if token not in special]
         self._special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
     @property
@@ -66,7 +69,7 @@ class SentenceTransformerEmbedder:
 
     @property
     def dimension(self) -> int:
-        return int(self._model.get_embedding_dimension() or 0)
+        return self._dimension
 
     def embed(self, texts: Sequence[str], *, role: TextRole, progress: Progress | None = None) -> Vectors:
         """Vectors of shape (len(texts), dimension), float32, norm 1, in the order given; (0, dimension) for none.
@@ -76,14 +79,21 @@ class SentenceTransformerEmbedder:
         `progress` is told ("embed", done, total) after each batch.
         """
         prepared = [self._prefixes[role] + self._shielded(text) for text in texts]
-        if len(texts) >= _MANY:
-            return self._embed_many(prepared, progress)
+        with self._lock:
+            if self._model is not None and len(texts) >= _MANY:
+                self._compiled = Compiled(self._model, self._folder, threads=self._threads)
+                self._model = None
+            model = self._model
+            if self._compiled is not None and texts:
+                return self._embed_compiled(self._compiled, prepared, progress)
         vectors = np.zeros((len(texts), self.dimension), np.float32)
+        if not texts or model is None:
+            return vectors
         order = sorted(range(len(texts)), key=lambda at: len(prepared[at].encode()), reverse=True)
         for begin in range(0, len(order), self._batch_size):
             batch = order[begin : begin + self._batch_size]
             with self._lock:
-                encoded = self._model.encode(
+                encoded = model.encode(
                     [prepared[at] for at in batch],
                     batch_size=self._batch_size,
                     show_progress_bar=False,
@@ -94,7 +104,7 @@ class SentenceTransformerEmbedder:
                 progress("embed", begin + len(batch), len(texts))
         return vectors
 
-    def _embed_many(self, prepared: Sequence[str], progress: Progress | None) -> Vectors:
+    def _embed_compiled(self, compiled: Compiled, prepared: list[str], progress: Progress | None) -> Vectors:
         told = 0
 
         def done(more: int) -> None:
@@ -103,11 +113,8 @@ class SentenceTransformerEmbedder:
             if progress:
                 progress("embed", told, len(prepared))
 
-        with self._lock:
-            if self._compiled is None:
-                self._compiled = Compiled(self._model, self._folder, threads=self._threads)
-            cut = self._model.tokenizer(list(prepared), truncation=True, max_length=self._model.max_seq_length)
-            return _normalised(self._compiled.embed(cut["input_ids"], done))
+        cut = self._tokenizer(prepared, truncation=True, max_length=self._window)
+        return _normalised(compiled.embed(cut["input_ids"], done))
 
     def _shielded(self, text: str) -> str:
         """The text with special tokens in it broken up: a `</s>` that someone typed must not end the sequence."""
