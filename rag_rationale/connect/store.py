@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -255,14 +256,14 @@ class SnapshotStore(VectorStore):
         if isinstance(filter, Mapping) and filter.get("item_id") is not None:
             own = [p for p in snapshot.item_passages(str(filter["item_id"])) if p.quarantined is None]
             (places,) = snapshot.knn(query[None], own, k=len(own))
-            return list(self._kept([(own[at], score) for at, score in places], filter, snapshot))[:k]
+            return list(islice(self._kept([(own[at], score) for at, score in places], filter, snapshot), max(k, 0)))
         asked = max(k, 1) + len(self._hidden)
         while True:
             (names,) = snapshot.nearest(query[None], k=asked, over="passages")
             found = [(p, score) for name, score in names if (p := snapshot.passage(name)) is not None]
-            hits = list(self._kept(found, filter, snapshot))
+            hits = list(islice(self._kept(found, filter, snapshot), max(k, 0)))
             if len(hits) >= k or len(names) < asked:
-                return hits[:k]
+                return hits
             asked *= _AT_ONCE
 
     def _kept(
