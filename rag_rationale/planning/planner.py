@@ -19,7 +19,7 @@ from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally, Vectors
 
 CONNECTED = 0.85  # a match claims a connection: closer than this share of random passage pairs
-NAMED = 0.95  # the same, where no noun is shared: the user's side only names an item, the item's is a description, …
+NAMED = 0.95  # the same, where the user's side is only the name of an item, or the item's side a description
 STRANGE = 0.997  # the same, where the two items are of different kinds
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 _EVEN = 0.4  # probability from which a passage may hold praise; its complement holds for complaint
@@ -143,8 +143,7 @@ class Planner:
             polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
             own_words = self._told(mine, polarity) if own[i].event in {"review", "preference"} else None
             akin = self._akin(own[i])
-            shared = own_words is not None and role == "theirs" and _share_a_noun(mine, other)
-            if close[i, j] < self._enough(shared, own_words is not None, akin) and not asked:
+            if close[i, j] < self._enough(own_words is not None, akin, role) and not asked:
                 continue
             if told is None or (polarity == "negative" and own_words is None):
                 continue
@@ -158,13 +157,11 @@ class Planner:
                 yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity, akin=plan.akin)
             yield plan
 
-    def _enough(self, shared: bool, worded: bool, akin: bool) -> float:
-        """How close the two sides of a match must be. The less else connects them, the closer: `shared` tells that both
-        speak of one thing, `worded` that the user said something, `akin` that the items are of one kind.
-        """
+    def _enough(self, worded: bool, akin: bool, role: str) -> float:
+        """How close the two sides of a match must be. The less else connects them, the closer."""
         if not akin:
             return self._levels[STRANGE] if worded else math.inf
-        return self._connected if shared else self._levels[NAMED]
+        return self._connected if worded and role == "theirs" else self._levels[NAMED]
 
     def _akin(self, own: Evidence) -> bool:
         """Whether an item that the user is only known to have met is of the target's kind; True where nothing tells."""
@@ -303,12 +300,6 @@ def _led(tally: Tally, first: Sequence[Mention], fresh: _Fresh) -> Tally:
     ahead = {m.evidence.passage.author for m in led}
     rest = [m for m in tally.mentions if m.evidence.passage.author not in ahead]
     return replace(tally, mentions=(*led, *sorted(rest, key=lambda m: not fresh.allows(m.evidence))))
-
-
-def _share_a_noun(one: Reading, other: Reading) -> bool:
-    """Whether two passages name the same thing, as "the soup was thick" and "a thick soup" do."""
-    first, second = ({s.head for s in reading.spans if s.head and s.shape != "quote"} for reading in (one, other))
-    return not first.isdisjoint(second)
 
 
 def _stacked(evidence: Sequence[Evidence]) -> Vectors:
