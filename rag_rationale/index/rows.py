@@ -148,10 +148,13 @@ class Rows:
             )
         return found
 
-    def living_passages(self, columns: str) -> Iterator[tuple[Any, ...]]:
+    def living_passages(
+        self, columns: str, where: str = "TRUE", parameters: Sequence[object] = ()
+    ) -> Iterator[tuple[Any, ...]]:
         """(global row, *columns) of every passage that is not gone, in row order."""
         for segment, offset in zip(self.segments, self.offsets[:-1], strict=True):
-            for row, *values in segment.stream(f"SELECT row, {columns} FROM passages ORDER BY row"):
+            query = f"SELECT row, {columns} FROM passages WHERE {where} ORDER BY row"
+            for row, *values in segment.stream(query, parameters):
                 if row + int(offset) not in self.dead:
                     yield row + int(offset), *values
 

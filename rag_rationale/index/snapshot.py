@@ -118,16 +118,13 @@ class SnapshotReader:
         return found
 
     def offsets(self, passages: Sequence[Passage]) -> tuple[Vectors, int]:
-        if not passages:
-            return np.zeros(self._manifest.dimension, np.float32), 0
-        languages = [LANGUAGES.index(passage.lang) for passage in passages]
-        rest = self.vectors(passages) - self._statistics.centres[languages]
-        return np.asarray(rest.sum(axis=0), np.float32), len(passages)
+        return self._offsets([(passage.row, passage.lang) for passage in passages])
 
     def item_offsets(self, item_id: str) -> tuple[Vectors, int]:
         known = self._item_offsets.get(item_id)
         if known is None:
-            known = self.offsets([p for p in self.item_passages(item_id) if p.quarantined is None])
+            where = "item_id = ? AND quarantined IS NULL"
+            known = self._offsets(list(self._rows.living_passages("lang", where, (item_id,))))
             if len(self._item_offsets) < _REMEMBERED:
                 self._item_offsets[item_id] = known
         return known
@@ -174,6 +171,14 @@ class SnapshotReader:
         path = self.folder / "items.vectors.npy"
         means = _load(path) if path.exists() else np.empty((0, self._manifest.dimension), np.float16)
         return lambda at: np.asarray(means[at], np.float32)
+
+    def _offsets(self, told: Sequence[tuple[int, Language]]) -> tuple[Vectors, int]:
+        """As `offsets`, from the row and language of each passage."""
+        if not told:
+            return np.zeros(self._manifest.dimension, np.float32), 0
+        rows = np.array([row for row, _ in told], np.int64)
+        rest = self._rows.vectors(rows) - self._statistics.centres[[LANGUAGES.index(lang) for _, lang in told]]
+        return np.asarray(rest.sum(axis=0), np.float32), len(told)
 
     def _checked(self, queries: Vectors) -> Vectors:
         if queries.ndim != 2 or queries.shape[1] != self._manifest.dimension:
