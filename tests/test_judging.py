@@ -214,6 +214,7 @@ def test_the_command_prints_verdicts_and_fails_where_one_is_unsupported(
     assert {v["tier"] for v in verdicts} == {"lexical"}
 
 
+@pytest.mark.slow
 def test_the_shipped_weights_are_those_that_the_shipped_data_gives() -> None:
     script = ROOT / "scripts" / "train_verifier"
     done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)

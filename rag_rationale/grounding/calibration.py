@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from rag_rationale.types import Tier
+from rag_rationale.types import Language, Tier
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """One tier's model. At `accept` or above the tier supports, at `reject` or below it does not; between, the next
-    tier decides, or where there is none, `threshold` does.
+    tier decides, or where there is none, the `threshold` of the language does.
     """
 
     weights: Mapping[str, float]
     bias: float
     accept: float
     reject: float
-    threshold: float
+    threshold: Mapping[Language, float]
 
     def probability(self, features: Mapping[str, float]) -> float:
         """Probability that a sentence with these features is supported; features without a weight count nothing."""

@@ -16,6 +16,7 @@ QUOTED = re.compile(r"[“\"「『]([^”\"」』]+)[”\"」』]|《([^》]+)�
 _EDGE = re.compile(
     r"(?:^|[,;:.，；：、。—–(（]|\b(?:and|while|but|whereas|as|like|though|since|because|so)|而|但|也|且|又|和|跟|与)\s*$"
 )
+_AIMED = re.compile(r"^(?:while|as|since|because|if|when|so) you$")  # "while you bring your own tent" tells no deed
 STARS = re.compile(r"\s*[- ]?(?:stars?\b|out of|/\s*5|颗?星|分(?!钟))", re.IGNORECASE)
 """What behind a number makes it a rating."""
 SIDE_OF: dict[Voice, Side] = {"one": "review", "many": "review", "all": "review", "item": "item", "user": "history"}
@@ -71,12 +72,26 @@ def cut(claim: Claim) -> list[Clause]:
             (lead + text, sources)
             for lead, text, (_, sources) in zip([segments[0][0], *[""] * len(moved)], moved, segments, strict=False)
         ]
+    segments = _joined(segments, claim)
     clauses = []
     for number, (text, sources) in enumerate(segments):
         for clause in _by_voice(text, sources, claim):
             if clause.content or clause.quotes or (clause.voice and number < len(segments) - 1):
                 clauses.append(clause)
     return clauses
+
+
+def _joined(segments: list[tuple[str, tuple[Source, ...]]], claim: Claim) -> list[tuple[str, tuple[Source, ...]]]:
+    """Segments with those that only name a title ("... and the Moka Pot [2]") drawn into the one before."""
+    made: list[tuple[str, tuple[Source, ...]]] = []
+    for text, sources in segments:
+        titled = any(s.title and s.title.lower() in text.lower() for s in sources)
+        rest = tokens(_masked(text, _titles(claim)), claim.language)
+        if made and titled and len(rest) <= 2 and all(w.hollow for w in rest):
+            made[-1] = (made[-1][0] + text, tuple(dict.fromkeys((*made[-1][1], *sources))))
+        else:
+            made.append((text, sources))
+    return made
 
 
 def labels(text: str) -> list[int]:
@@ -89,9 +104,9 @@ def plain(text: str) -> str:
     return MARKS.sub("", text)
 
 
-def _tells(text: str, end: int, language: Language) -> bool:
-    """Whether a verb of speech follows a wording of a speaker; "at most eight guests" only counts people."""
-    return wording(language).tells.search(text[end : end + (24 if language == "en" else 10)].lower()) is not None
+def _tells(text: str, start: int, end: int, language: Language) -> bool:
+    """Whether a verb of speech is in a wording of a speaker, or follows; "at most eight guests" only counts people."""
+    return wording(language).tells.search(text[start : end + (24 if language == "en" else 10)].lower()) is not None
 
 
 def _bare(text: str, claim: Claim) -> bool:
@@ -104,7 +119,16 @@ def _by_voice(text: str, sources: Sequence[Source], claim: Claim) -> list[Clause
     cues = [
         (start, end, voice)
         for start, end, voice in _cues(text, claim.language, _titles(claim))
-        if voice == "user" or sides != {"item"} or SIDE_OF[voice] in sides or _tells(text, end, claim.language)
+        if (voice == "user" and (sides != {"item"} or not _AIMED.search(text[start:end].lower())))
+        or (
+            voice != "user"
+            and (
+                sides != {"item"}
+                or SIDE_OF[voice] in sides
+                or _tells(text, start, end, claim.language)
+                or text.startswith("有人")
+            )
+        )
     ]
     kept: list[tuple[int, int, Voice]] = []
     for start, end, voice in cues:

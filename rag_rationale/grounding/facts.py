@@ -1,4 +1,4 @@
-"""Faults that words alone prove: numbers, names, titles and quotations that the sources do not hold."""
+"""Faults that words alone prove, and near proofs: numbers, names, titles and quotations that the sources lack."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rag_rationale.grounding.clauses import STARS, Clause
-from rag_rationale.language.tokens import Token, proper, tokens
+from rag_rationale.language.tokens import Token, excluded, proper, tokens
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Claim, Language, Source
 
 _SPACE = re.compile(r"[\s\u3000]+")
 _MARK = re.compile(r"[^\w\s]")
+_ROUGH = re.compile(
+    r"(?:\b(?:under|over|about|around|nearly|almost|than|up to|roughly|within|some|at least|at most|by|every|half)"
+    "|不到|近|约|超过|将近|差不多)$"
+)
 
 
 def fact_faults(clause: Clause, claim: Claim) -> list[str]:
-    """Numbers, names, titles and quotations of a clause that none of its sources holds."""
-    language = claim.language
-    known = [t for s in clause.sources for text in (s.text, s.title) for t in tokens(text, language)]
+    """Names, titles and quotations of a clause that none of its sources holds."""
+    known = _known(clause, claim.language)
     return [
-        *_number_faults(clause, known, claim),
         *_name_faults(clause, known, claim),
         *_title_faults(clause, claim),
         *_misnamed(clause, known, claim),
@@ -28,29 +30,59 @@ def fact_faults(clause: Clause, claim: Claim) -> list[str]:
     ]
 
 
-def _number_faults(clause: Clause, known: Sequence[Token], claim: Claim) -> list[str]:
-    """Each number must stand in a source and, where a source counts the same thing, count it alike. Those of a count
-    that is proven are no source's."""
+def fact_doubts(clause: Clause, claim: Claim) -> dict[str, list[tuple[float, str]]]:
+    """What is nearly always a falsehood, with how surely: a `number` that no source has (less for a rough or a small
+    one, which may sum up), one that a source `counted` otherwise, what looks like a name that no source has (`named`).
+    """
     language = claim.language
+    known = _known(clause, language)
     proven = {claim.counted.count, claim.counted.of} if claim.counted else set()
-    loose = wording(language).loose_numbers
     there = {t.number for t in known if t.number is not None}
     text = " ".join(f"{s.title} {s.text}" for s in clause.sources)
     counted = {(b.key, a.number) for a, b in pairwise(known) if a.number is not None and not b.hollow}
-    faults = []
+    ratings = {s.rating for s in clause.sources}
+    doubts: dict[str, list[tuple[float, str]]] = {"number": [], "counted": [], "named": _strangers(clause, claim)}
     for i, word in enumerate(clause.words):
-        if word.number is None or word.text.lower() in loose or STARS.match(clause.masked[word.end :]):
+        if word.number is None or word.text.lower() in wording(language).loose_numbers:
+            continue
+        before = clause.masked[: word.start].rstrip().lower()
+        if STARS.match(clause.masked[word.end :]) or before.endswith(("out of", "/")):
+            continue
+        if word.number in ratings and wording(language).deeds["rated"].search(clause.text.lower()):
             continue
         after = clause.words[i + 1] if i + 1 < len(clause.words) else None
         if word.number in proven:
             continue
         if word.number not in there and not (language == "zh" and word.text in text):
-            faults.append(f"number '{word.text}' is in no source")
+            near = any(n is not None and abs(word.number - n) <= 0.15 * n for n in there)
+            rough = (near and bool(_ROUGH.search(before))) or (
+                language == "en" and word.number <= 3 and not word.text[0].isdigit()
+            )
+            rough |= any(word.number * n in there for n in (7, 60, 12))
+            doubts["number"].append((0.3 if rough else 1.0, f"number '{word.text}' is in no source"))
         elif after is not None and not after.hollow:
             said = {number for key, number in counted if key == after.key}
-            if said and word.number not in said:
-                faults.append(f"'{word.text} {after.text}' is counted otherwise in the source")
-    return faults
+            units = [b for a, b in pairwise(known) if a.number == word.number]
+            other = bool(units) and all(excluded(after, b, language) for b in units)
+            if other or (said and word.number not in said):
+                doubts["counted"].append((1.0, f"'{word.text} {after.text}' is counted otherwise in the source"))
+    return doubts
+
+
+def _known(clause: Clause, language: Language) -> list[Token]:
+    return [t for s in clause.sources for text in (s.text, s.title) for t in tokens(text, language)]
+
+
+def _strangers(clause: Clause, claim: Claim) -> list[tuple[float, str]]:
+    """Chinese words that the dictionary takes for names, where no source has them."""
+    if claim.language != "zh":
+        return []
+    texts = " ".join(f"{s.title} {s.text}" for s in clause.sources) + claim.item
+    return [
+        (1.0, f"name '{w.text}' is in no source")
+        for w in clause.words
+        if not w.hollow and w.number is None and proper(w.text) and w.text not in texts
+    ]
 
 
 def _name_faults(clause: Clause, known: Sequence[Token], claim: Claim) -> list[str]:
@@ -63,8 +95,7 @@ def _name_faults(clause: Clause, known: Sequence[Token], claim: Claim) -> list[s
     for word in clause.words:
         if word.number is not None or word.text.lower() in there or word.key in there:
             continue
-        unknown = language == "zh" and proper(word.text) and word.text not in texts and not word.hollow
-        if unknown or (_capital(word, clause, language) and word.text.lower() not in wording("en").hollow):
+        if _capital(word, clause, language) and word.text.lower() not in wording("en").hollow:
             faults.append(f"name '{word.text}' is in no source")
     return faults
 
@@ -95,7 +126,8 @@ def _title_faults(clause: Clause, claim: Claim) -> list[str]:
         if len(title) > 1 and title in text and not inside:
             faults.append(f"'{source.title}' is the title of [{source.label}], not of {_named(clause.sources)}")
     history = [s for s in clause.sources if s.side == "history"]
-    if clause.voice == "user" and history and claim.item and claim.item.lower() in text:
+    alone = len(history) == len(clause.sources)
+    if (clause.voice == "user" or alone) and history and claim.item and claim.item.lower() in text:
         titles = {s.title.lower() for s in history}
         if claim.item.lower() not in titles and not any(t and t in text for t in titles):
             faults.append(f"'{claim.item}' is not what the reader's source speaks of: {'/'.join(sorted(titles))}")

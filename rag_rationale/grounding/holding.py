@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from rag_rationale.grounding.clauses import STARS, Clause
 from rag_rationale.grounding.ordering import best_window, by_piece, replaced, stretch, usurped
 from rag_rationale.grounding.placing import COVERED, Placed, match_words, mean, nearest_pieces, place_words
+from rag_rationale.grounding.shifting import CUES, each, shifting
+from rag_rationale.grounding.standing import copied, standing
 from rag_rationale.grounding.turning import (
     added,
     against,
@@ -48,11 +50,32 @@ FEATURES = (
     "unreal",
     "modal",
     "borrowed",
+    "odd",
+    "alien",
+    "patched",
+    "flipped",
+    "changed",
+    "added",
+    "subject",
+    "crossed",
+    *(f"{end}{cue}" for cue in CUES for end in ("", "un")),
+    "done",
+    "unowned",
+    "turned",
+    "shifted",
+    "each",
+    "number",
+    "counted",
+    "named",
+    "credited",
     "likes",
     "unbacked",
     "words",
 )
-"""Names of what `hold` measures (`likes` and `unbacked`: `examine`); 0 is innocent, except for `words`."""
+"""Names of what `hold` measures (`likes`, `unbacked` and the near proofs of `facts`: `examine`); 0 is innocent, except
+for `words`."""
+COPIED = tuple(f"copied.{name}" for name in FEATURES if name not in ("uncovered", "words"))
+"""The same, weighed by how much of the clause is held: a change in copied words tells more than one in a paraphrase."""
 # a little of these is nearly as bad as much
 _SATURATED = ("stitched", "scattered", "usurped", "against", "apart")
 
@@ -84,6 +107,7 @@ def hold(clause: Clause, others: Sequence[Source], language: Language) -> Hold:
     covered = mean(held)
     wrong = exclusions(clause, nearest, placed, index, language)
     missing = tuple(w.text for w, h in zip(words, held, strict=True) if h < COVERED)
+    patched, flipped = copied(clause.words, [tokens(s.text, language) for s in clause.sources])
     features = {
         "uncovered": 1 - covered,
         "missing": math.log1p(len(missing)),
@@ -101,6 +125,11 @@ def hold(clause: Clause, others: Sequence[Source], language: Language) -> Hold:
         "unhedged": float(dropped(clause, nearest, placed, wording(language).hedges)),
         "compared": compared(clause, language),
         **unreal(clause, nearest, placed, language),
+        **standing(words, matches, held, placed),
+        **shifting(clause, words, matches, _near_text(clause, nearest, placed), language),
+        "patched": patched,
+        "flipped": float(flipped),
+        "each": each(clause, words, language),
         "borrowed": max(_covered_by(words, others, language) - covered, 0.0),
         "words": math.log1p(len(words)),
     }
@@ -118,6 +147,15 @@ def best_sentences(clause: Clause, language: Language, *, most: int) -> list[str
         shares.setdefault(place.sentence, []).append(place)
     ranked = sorted(shares, key=lambda s: (-len(keys & {p.token.key for p in shares[s]}), s))[:most]
     return [clause.sources[s[0]].text[shares[s][0].token.start : shares[s][-1].token.end] for s in sorted(ranked)]
+
+
+def _near_text(clause: Clause, nearest: dict[int, tuple[int, int]], placed: Sequence[Placed]) -> str:
+    """The parts of the sources nearest to those of the clause, lower case."""
+    texts = []
+    for piece in sorted(set(nearest.values())):
+        inside = [p.token for p in placed if p.piece == piece]
+        texts.append(clause.sources[piece[0]].text[inside[0].start : inside[-1].end].lower())
+    return " ".join(texts)
 
 
 def _mood_of(nearest: dict[int, tuple[int, int]], placed: Sequence[Placed]) -> float:

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 
 from rag_rationale.grounding.calibration import Calibration, calibrations
 from rag_rationale.grounding.clauses import Clause, cut, labels
-from rag_rationale.grounding.facts import fact_faults
+from rag_rationale.grounding.facts import fact_doubts, fact_faults
 from rag_rationale.grounding.holding import Hold, hold
 from rag_rationale.grounding.meaning import closeness, gain
 from rag_rationale.grounding.speaking import attitude, speaking_faults
-from rag_rationale.types import Claim, Embedder, Engine, Tier, Verdict
+from rag_rationale.types import Claim, Embedder, Engine, Language, Tier, Verdict
 
 _HARD = 0.2  # a hard fault keeps this share of the probability, so that scores still order sentences
-_STRANGE, _STRANGERS = 0.75, 3  # a clause with so few of its words held, and so many not, is about something else
-_OTHERWISE = 0.5  # borrowed words: this much better held by another label is a hard fault
+_STRANGE = 0.9  # a clause with so much of its words not held, and so many not, is about something else
+_STRANGERS: dict[Language, int] = {"en": 3, "zh": 2}
+_OTHERWISE = 0.5  # borrowed words: so much better held by another label, they are credited to the wrong one
+_PROVEN = {"number": 0.3, "excluded": 0.1, "named": 0.3, "each": 0.6, "flipped": 0.0}
+"""Above so much of these in words that are otherwise copied, a sentence is false: hard faults."""
 _TOLD: dict[str, tuple[float, str]] = {
     "stitched": (0.2, "its words are held only by passages or sentences apart"),
     "stretched": (1.6, "words that stand together here stand apart in the source"),
@@ -37,6 +40,22 @@ _TOLD: dict[str, tuple[float, str]] = {
     "compared": (0.5, "a comparison is not in the source"),
     "unreal": (0.5, "the source wishes, expects or tells of former times"),
     "likes": (0.5, "a liking or dislike is claimed that the source does not share"),
+    "changed": (1.0, "a word stands where the source has another"),
+    "subject": (1.0, "what is said of one thing in the source is said of another"),
+    "crossed": (1.0, "words are paired otherwise than in the source"),
+    "turned": (1.0, "a comparison is turned round"),
+    "done": (1.0, "a wish is told as a deed"),
+    "unowned": (1.0, "what the reader's own source says is told as if it were of the item"),
+    "unkin": (1.0, "whom the source speaks of is left out"),
+    "unother": (1.0, "the source speaks of something else beside"),
+    "caused": (1.0, "a reason is given that the source does not give"),
+    "high": (1.0, "a word of degree is not in the source"),
+    "low": (1.0, "a word of degree is not in the source"),
+    "unlow": (1.0, "a reservation of degree in the source is left out"),
+    "now": (1.0, "a word of time is not in the source"),
+    "unnow": (1.0, "a word of time in the source is left out"),
+    "unthen": (1.0, "the source tells of another time"),
+    "unwill": (1.0, "the source tells of what may be or is to come"),
 }
 
 
@@ -86,9 +105,10 @@ class Judge:
             features |= self._measure(following, found.weakest, claim)
             tier, model = following, self._models[following]
             score = model.probability(features)
-        if score >= model.threshold:
+        threshold = model.threshold[claim.language]
+        if score >= threshold:
             return Verdict("supported", tier, round(score, 4))
-        reasons = found.hints or (f"supported with probability {score:.2f}, needed is {model.threshold:.2f}",)
+        reasons = found.hints or (f"supported with probability {score:.2f}, needed is {threshold:.2f}",)
         return Verdict("unsupported", tier, round(score, 4), reasons)
 
     def tiers(self, last: Tier = "likelihood") -> list[Tier]:
@@ -123,21 +143,40 @@ def examine(claim: Claim) -> Examined:
         others = [s for s in claim.evidence if s.label in cited and s not in clause.sources]
         held = hold(clause, others, claim.language)
         held.features.update(_likes(clause, held, claim))
-        faults += speaking_faults(clause, claim.language, claim.counted) + fact_faults(clause, claim)
-        if held.features["borrowed"] >= _OTHERWISE and held.features["uncovered"] >= 0.5:
-            faults.append(f"words of another label are credited to {_shown(clause)}: {' '.join(held.missing)}")
-        faults += [f"'{own}' stands against '{there}' in {_shown(clause)}" for own, there in held.excluded]
-        if held.features["contradicts"]:
-            faults.append(f"a negation is added to {_shown(clause)} or lost: {clause.said}")
-        if len(held.missing) >= _STRANGERS and held.features["uncovered"] >= _STRANGE:
-            faults.append(f"{_shown(clause)} holds hardly a word of: {clause.said}")
+        faults += speaking_faults(clause, claim) + fact_faults(clause, claim)
+        told = _doubts(clause, held, claim)
+        copied = (1 - held.features["uncovered"]) ** 3
+        for name, text in told:
+            proven = name in _PROVEN and held.features[name] * copied > _PROVEN[name]
+            (faults if proven or name == "strange" else hints).append(text)
         hints += _hints(clause, held)
         weight = held.features["uncovered"] * len(clause.content) + held.features["against"]
         if weight > least:
             weakest, least = clause, weight
         for name, value in held.features.items():
             features[name] = max(features.get(name, 0.0), value)
+            features[f"copied.{name}"] = max(features.get(f"copied.{name}", 0.0), value * copied)
     return Examined(features, tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(hints)), weakest)
+
+
+def _doubts(clause: Clause, held: Hold, claim: Claim) -> list[tuple[str, str]]:
+    """(feature, what is wrong) of what is nearly always a falsehood; enters how much of each there is in `held`."""
+    found = fact_doubts(clause, claim)
+    held.features.update({name: sum(worth for worth, _ in of) for name, of in found.items()})
+    told = [(name, text) for name, of in found.items() for _, text in of]
+    shown = _shown(clause)
+    told += [("excluded", f"'{own}' stands against '{there}' in {shown}") for own, there in held.excluded]
+    if held.features["contradicts"] or held.features["flipped"]:
+        name = "flipped" if held.features["flipped"] else "contradicts"
+        told.append((name, f"a negation is added to {shown} or lost: {clause.said}"))
+    if held.features["each"] > _PROVEN["each"]:
+        told.append(("each", f"not each of {shown} says: {clause.said}"))
+    if held.features["borrowed"] >= _OTHERWISE and held.features["uncovered"] >= 0.5:
+        held.features["credited"] = 1.0
+        told.append(("credited", f"words of another label are credited to {shown}: {' '.join(held.missing)}"))
+    if len(held.missing) >= _STRANGERS[claim.language] and held.features["uncovered"] >= _STRANGE:
+        told.append(("strange", f"{shown} holds hardly a word of: {clause.said}"))
+    return told
 
 
 def _likes(clause: Clause, held: Hold, claim: Claim) -> dict[str, float]:

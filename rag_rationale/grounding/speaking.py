@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rag_rationale.grounding.clauses import QUOTED, SIDE_OF, Clause
 from rag_rationale.language.tokens import mood, tokens
 from rag_rationale.language.wording import wording
-from rag_rationale.types import Counted, Language, Source
+from rag_rationale.types import Claim, Language, Source
 
 _EVENTS: dict[str, frozenset[str]] = {
     "bought": frozenset(("purchase", "buy", "order")),
@@ -25,22 +25,31 @@ _SCALE = re.compile(
 _LESS = re.compile(
     r"\b(?:less|not|n['’]t|hardly|un) ?(?:\w+ )?(?:happy|pleased|impressed|delighted|satisfied|convinced|taken)\b"
 )
+_READER = re.compile(r"\b(?:you|your)\b|您|你")
+_SOMEBODY = re.compile(r"\b(?:some|no|every|any) ?(?:one|body)\b|有人")  # "someone answered you"
+_APART = re.compile(r"[:：]|\b(?:one|another|the other)\b")
 _LOW, _HIGH = 2.5, 3.5  # a rating below is no liking, one above no dislike
 _FEW = {"en": {"two": 2, "both": 2, "couple": 2}, "zh": {"两": 2, "俩": 2}}
 
 
-def speaking_faults(clause: Clause, language: Language, counted: Counted | None = None) -> list[str]:
+def speaking_faults(clause: Clause, claim: Claim) -> list[str]:
     """What is wrong with the attribution of a clause; empty where nothing is."""
+    language = claim.language
     faults = []
     if clause.voice is not None and clause.sources:
         sides = {s.side for s in clause.sources}
-        if SIDE_OF[clause.voice] not in sides:
+        told = sides == {"history"} and _SOMEBODY.search(clause.cue) and _READER.search(clause.text.lower())
+        if SIDE_OF[clause.voice] not in sides and not told:
             faults.append(
                 f"'{clause.cue}' needs a source of side {SIDE_OF[clause.voice]}, cited is {_named(clause.sources)}"
             )
     if clause.voice == "user":
         faults += _deed_faults(clause, language)
-    faults += _number_faults(clause, language, counted)
+    elif attitude(clause, language) > 0 and clause.sources and clause.content:
+        rated = [s.rating for s in clause.sources if s.rating is not None]
+        if rated and max(rated) < _LOW and mood(clause.content) < -0.15:
+            faults.append(f"a complaint of {_named(clause.sources)} is told as a liking: {clause.said}")
+    faults += _number_faults(clause, claim)
     faults += _star_faults(clause, language)
     return faults
 
@@ -73,12 +82,23 @@ def _deed_faults(clause: Clause, language: Language) -> list[str]:
     own = [s for s in clause.sources if s.side == "history"]
     if not own:
         return []
-    deeds = {name for name, pattern in wording(language).deeds.items() if pattern.search(clause.text.lower())}
+    wording_own = QUOTED.sub(" ", clause.masked).lower()
+    deeds = {name for name, pattern in wording(language).deeds.items() if pattern.search(wording_own)}
     events = {s.event for s in own if s.event}
-    said = " ".join(s.text.lower() for s in own if s.event in _WORDED)
+    worded = [s for s in own if s.event in _WORDED and s.text.strip() != s.title.strip()]
+    said = " ".join(s.text.lower() for s in worded)
     faults = []
+    claimed = [proofs for deed, proofs in _EVENTS.items() if deed in deeds]
+    if claimed and len(own) > 1 and not worded:
+        faults += [
+            f"no deed that is claimed of [{s.label}] is its own: {_row([s])}"
+            for s in own
+            if s.event
+            and not any(s.event in p for p in claimed)
+            and not (deeds & {"rated", "liked", "disliked"} and s.rating is not None)
+        ]
     for deed, proofs in _EVENTS.items():
-        in_words = bool(wording(language).deeds[deed].search(said)) and bool(events & _WORDED)
+        in_words = bool(wording(language).deeds[deed].search(said))
         if deed not in deeds or events & proofs or in_words or not events:
             continue
         if deed == "viewed" and language == "zh" and "看过" in clause.text and events & _WORDED:
@@ -86,7 +106,7 @@ def _deed_faults(clause: Clause, language: Language) -> list[str]:
         if deed == "asked" and events & _WORDED:
             continue
         faults.append(f"'{deed}' needs an event of {'/'.join(sorted(proofs))}, the row says {_row(own)}")
-    silent = bool(events) and not events & _WORDED
+    silent = bool(events) and not worded
     ratings = [s.rating for s in own if s.rating is not None]
     if "rated" in deeds and not ratings:
         faults.append(f"a rating is claimed, the row has none: {_row(own)}")
@@ -111,8 +131,12 @@ def _liking_faults(clause: Clause, own: Sequence[Source], language: Language) ->
     return []
 
 
-def _number_faults(clause: Clause, language: Language, counted: Counted | None) -> list[str]:
-    if clause.voice not in ("many", "all"):
+def _number_faults(clause: Clause, claim: Claim) -> list[str]:
+    """Too few people behind a number or a plural. Where the sentence goes on to tell them apart ("one ..., the other
+    ..."), all whom it cites count.
+    """
+    language, counted = claim.language, claim.counted
+    if clause.voice not in ("many", "all") or not any(s.side == "review" for s in clause.sources):
         return []
     said = [int(w.number) for w in tokens(clause.cue, language) if w.number is not None]
     said += [
@@ -121,11 +145,13 @@ def _number_faults(clause: Clause, language: Language, counted: Counted | None) 
     stated = {int(w.number) for w in tokens(clause.masked, language) if w.number is not None}
     if counted is not None and counted.count in stated and {*said} <= {counted.count, counted.of}:
         return []
-    people = {s.author or f"[{s.label}]" for s in clause.sources if s.side == "review"}
+    behind = claim.sentence.lower().partition(clause.cue)[2]
+    sources = claim.evidence if clause.voice == "many" and _APART.search(behind) else clause.sources
+    people = {s.author or f"[{s.label}]" for s in sources if s.side == "review"}
     if clause.voice == "all":
         return [f"'{clause.cue}' speaks for all, cited are {len(people)} reviewers"]
     needed = max([2, *said]) if not counted else counted.count
-    if clause.voice == "many" and len(people) < needed:
+    if len(people) < needed:
         return [f"'{clause.cue}' needs {needed} reviewers, cited are {len(people)}"]
     return []
 

@@ -66,11 +66,11 @@ def contradicts(
         there = [p for score, p in found if score >= 1]
         if (
             there
-            and word.negated
+            and word.struck
             and not any(d.piece == p.piece and (d.at < p.at or language == "zh") for p in there for d in denied)
         ):
             return True
-        if there and word.piece not in denying and all(p.token.negated for p in there):
+        if there and word.piece not in denying and all(p.token.struck for p in there):
             return True
     return False
 
@@ -87,11 +87,11 @@ def exclusions(
     for word in clause.words:
         if word.key in index:
             continue
-        near = nearest.get(word.piece)
-        sentence = next((p.sentence for p in placed if p.piece == near), None)
+        near = {nearest[word.piece]} if word.piece in nearest else set(nearest.values())
+        sentences = {p.sentence for p in placed if p.piece in near}
         for place in placed:
             if (
-                place.sentence == sentence
+                place.sentence in sentences
                 and excluded(word, place.token, language)
                 and word.negated == place.token.negated
             ):

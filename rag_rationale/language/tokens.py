@@ -21,11 +21,13 @@ from rag_rationale.types import Language
 _WORD = re.compile(rf"\d+(?:[.,:]\d+)*%?|[^\W\d_{HAN}]+(?:['’][^\W\d_{HAN}]+)*|[{HAN}]+|[^\w\s]")
 _BREAK = {
     "en": frozenset(",.;:!?()–—…") | {"but", "while", "although", "though", "whereas", "because", "so"},
-    "zh": frozenset("，。；：！？（）,.;:!?…~～ ") | {"但", "但是", "不过", "可是", "却", "而", "虽然", "只是", "就是"},
+    "zh": frozenset("，。；：！？（）,.;:!?…~～、 ")
+    | {"但", "但是", "不过", "可是", "却", "而", "虽然", "只是", "就是"},
 }
 _STOP = frozenset(".!?。！？；;…\n")
 _REACH: dict[Language, int] = {"en": 4, "zh": 3}
 """How many words ahead of it a negation denies, within its piece."""
+_ENDS_REACH = frozenset("的还也就都才却")  # 三年没来还叫得出名字 denies the coming alone
 _NOT_NUMBERS = frozenset(("十分", "万一", "千万", "一一", "万分", "半天", "一半", "十足", "百般", "三三两两"))
 _MEASURE = (
     "个|天|次|年|月|岁|位|元|块|斤|克|米|升|包|瓶|碗|层|间|张|本|部|集|章|页|遍|趟|双|只|条|件|杯|份|口|公里|小时|分钟|分|秒|"
@@ -41,8 +43,9 @@ _DIGITS = re.compile(r"\d")
 class Token:
     """One word. `key` is what words are compared by; `piece` and `sentence` count the parts of the text it stands in.
 
-    `number` is its value where it is one, `valence` its own polarity from -1 to 1, `negated` whether a negation reaches
-    it. `hollow` words carry nothing that a source must hold: function words and the wording of attribution.
+    `number` is its value where it is one, `valence` its own polarity from -1 to 1. `negated` tells whether a negation
+    reaches it, `struck` whether it is the first word of content that one reaches. `hollow` words carry nothing that a
+    source must hold: function words and the wording of attribution.
     """
 
     text: str
@@ -56,6 +59,7 @@ class Token:
     number: float | None = None
     negated: bool = False
     negation: bool = False
+    struck: bool = False
 
 
 @lru_cache(maxsize=8192)
@@ -64,6 +68,7 @@ def tokens(text: str, language: Language) -> tuple[Token, ...]:
     found: list[Token] = []
     piece = sentence = 0
     denied = 0  # words that the last negation still reaches
+    first = False  # whether a word of content has yet to follow it
     breaks, negations, known = _BREAK[language], lexicon(language)["negations"], wording(language)
     fine = [m.span() for m in known.fine.finditer(text.lower().replace("’", "'"))]
     for word, start, end in _words(text, language):
@@ -75,6 +80,8 @@ def tokens(text: str, language: Language) -> tuple[Token, ...]:
             continue
         idiom = any(a <= start < b for a, b in fine)
         negation = (lower in negations or lower.endswith("n't")) and not idiom
+        hollow = lower in known.hollow or negation
+        denied = 0 if lower in _ENDS_REACH else denied
         number = _number(lower, known.numbers, language)
         found.append(
             Token(
@@ -84,15 +91,15 @@ def tokens(text: str, language: Language) -> tuple[Token, ...]:
                 end,
                 piece,
                 sentence,
-                hollow=lower in known.hollow
-                or negation
-                or (language == "zh" and len(lower) == 1 and lower in known.hollow),
+                hollow=hollow,
                 valence=0.0 if negation or (idiom and language == "en") else _valence(lower, language),
                 number=number,
                 negated=denied > 0,
                 negation=negation,
+                struck=denied > 0 and first and not hollow,
             )
         )
+        first = negation or (first and hollow)
         denied = _REACH[language] if negation else max(denied - 1, 0)
     return tuple(found)
 

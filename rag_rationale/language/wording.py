@@ -22,7 +22,8 @@ Voice = Literal["one", "many", "all", "item", "user"]
 @dataclass(frozen=True, slots=True)
 class Wording:
     """One language's patterns and word lists. `opposites` maps a word to those it excludes, `alike` to
-    the groups of words that say much the same; `moods` are valences, -1 to 1, beside those of the lexicon."""
+    the groups of words that say much the same; `cues` shift a sentence where they stand on one side
+    only; `moods` are valences, -1 to 1, beside those of the lexicon."""
 
     voices: dict[Voice, re.Pattern[str]]
     deeds: dict[str, re.Pattern[str]]
@@ -31,6 +32,8 @@ class Wording:
     unreal: re.Pattern[str]
     modal: re.Pattern[str]
     fine: re.Pattern[str]
+    cues: dict[str, re.Pattern[str]]
+    wished: re.Pattern[str]
     hollow: frozenset[str]
     vouch: frozenset[str]
     hedges: frozenset[str]
@@ -64,6 +67,8 @@ def wording(language: Language) -> Wording:
         unreal=re.compile(raw["unreal"]),
         modal=re.compile(raw["modal"]),
         fine=re.compile(raw["fine"].strip()),
+        cues={name: re.compile(pattern) for name, pattern in raw["cues"].items()},
+        wished=re.compile(raw["wished"]),
         hollow=frozenset(raw["hollow"].split()),
         vouch=frozenset(raw["vouch"].split()),
         hedges=frozenset(raw["hedges"].split()),
