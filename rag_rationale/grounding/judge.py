@@ -25,6 +25,8 @@ _STRANGERS: dict[Language, int] = {"en": 3, "zh": 2}
 _OTHERWISE = 0.5  # borrowed words: so much better held by another label, they are credited to the wrong one
 _PROVEN = {"number": 0.3, "excluded": 0.1, "named": 0.3, "each": 0.6, "flipped": 0.0}
 """Above so much of these in words that are otherwise copied, a sentence is false: hard faults."""
+_DECISIVE: dict[Language, dict[str, float]] = {"en": {}, "zh": {"copied.contradicts": 0.3}}
+"""Features that decide alone above so much, faults or none: no true sentence of that language had them."""
 _TOLD: dict[str, tuple[float, str]] = {
     "stitched": (0.2, "its words are held only by passages or sentences apart"),
     "stretched": (1.6, "words that stand together here stand apart in the source"),
@@ -95,7 +97,8 @@ class Judge:
         found = examine(claim)
         model = self._models["lexical"]
         score = model.probability(found.features)
-        if found.faults:
+        decisive = any(found.features.get(name, 0.0) > least for name, least in _DECISIVE[claim.language].items())
+        if found.faults or decisive:
             return Verdict("unsupported", "lexical", round(_HARD * score, 4), (*found.faults, *found.hints))
         tier: Tier = "lexical"
         features = dict(found.features)
