@@ -48,9 +48,11 @@ class Settings(BaseSettings):
     )
     llm_key: str | None = Field(default=None, repr=False, description="bearer token for the writer at a URL")
     lora: str | None = Field(default=None, description="LoRA adapter of the writer, a GGUF file: PATH or PATH:SCALE")
-    embedder: str = Field(
-        default="multilingual-e5-small",
-        description="embedder: a registry name, a sentence-transformers folder or hub name, or `provider:model`",
+    embedder: str | None = Field(
+        default=None,
+        description="embedder of new indexes: a registry name, a sentence-transformers folder or hub name, "
+        "`provider:model` or `hashed`; an index is always read with the one that built it",
+        json_schema_extra={"default": "by the catalogue's language"},
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,

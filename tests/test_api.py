@@ -427,7 +427,7 @@ def test_a_process_with_an_engine_and_an_index_is_ready(client: TestClient, expl
     label = explainer.snapshots.get("shop").manifest.label
     assert client.get("/healthz").json() == {"status": "ok"}
     assert (reply.status_code, reply.json()["ready"]) == (200, True)
-    assert reply.json()["indexes"] == [{"name": "shop", "label": label}]
+    assert reply.json()["indexes"] == [{"name": "shop", "label": label, "embedder": "hashed-256", "trouble": None}]
 
 
 def test_without_an_index_a_process_is_alive_but_not_ready(explainer: Explainer, tmp_path: Path) -> None:
@@ -444,7 +444,9 @@ def test_an_index_of_another_embedder_is_listed_as_not_open_and_not_served(expla
     asked = _client(other)
     ready, reply = asked.get("/readyz"), asked.post("/v1/rationales", json=serving.REQUEST)
     assert (ready.status_code, ready.json()["reason"]) == (503, "no index opens")
-    assert ready.json()["indexes"] == [{"name": "shop", "label": None}]
+    (shown,) = ready.json()["indexes"]
+    assert (shown["name"], shown["label"], shown["embedder"]) == ("shop", None, None)
+    assert "the log tells why" in shown["trouble"]
     assert (reply.status_code, reply.json()["type"]) == (503, SLUG + "embedder-mismatch")
 
 

@@ -102,7 +102,7 @@ def test_an_index_of_another_embedder_is_refused(
 ) -> None:
     from rag_rationale.embedding import HashedEmbedder
 
-    monkeypatch.setattr("rag_rationale.service.opening.HashedEmbedder", lambda: HashedEmbedder(dimension=64))
+    monkeypatch.setattr("rag_rationale.service.opening.HashedEmbedder", lambda *_: HashedEmbedder(dimension=64))
     assert main(["explain", "sample", "--item", "en-shop-boots"]) == 1
     assert "RAG_RATIONALE_EMBEDDER" in capsys.readouterr().err
 

@@ -12,7 +12,7 @@ from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from rag_rationale import __version__
-from rag_rationale.api import admin, examples, many, problems
+from rag_rationale.api import admin, examples, indexes, many, problems
 from rag_rationale.api.desk import LOOK, Desk
 from rag_rationale.api.guarding import Guard, Rates, reader_of
 from rag_rationale.api.keys import Keys
@@ -94,6 +94,7 @@ def create_app(
 
     app.include_router(many.router(desk))
     app.include_router(admin.router(given))
+    app.include_router(indexes.router(explainer))
 
     @app.get(
         "/v1/evidence/{evidence_id:path}",

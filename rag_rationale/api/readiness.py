@@ -15,10 +15,15 @@ _log = logging.getLogger(__name__)
 
 
 class IndexState(BaseModel):
-    """An index by name, with the version that answers (`name@version`), or null where it does not open."""
+    """An index by name, with the version that answers (`name@version`) and its embedder, null where none opens.
+
+    `trouble` tells why the current version does not answer, though one before it may.
+    """
 
     name: str
     label: str | None
+    embedder: str | None = None
+    trouble: str | None = None
 
 
 class Readiness(BaseModel):
@@ -49,7 +54,7 @@ class Probe:
             ready=reason is None,
             reason=reason,
             model=self._explainer.engine.name,
-            embedder=self._explainer.embedder.name,
+            embedder=", ".join(sorted({index.embedder for index in indexes if index.embedder})) or "none",
             indexes=indexes,
         )
 
@@ -74,11 +79,13 @@ def open_indexes(explainer: Explainer) -> list[IndexState]:
     states = []
     for name in explainer.snapshots.names():
         try:
-            label = explainer.snapshots.get(name).manifest.label
+            manifest = explainer.snapshots.get(name).manifest
         except RagRationaleError as error:
             _log.error("index %s does not open: %s", name, error)
-            label = None
-        states.append(IndexState(name=name, label=label))
+            states.append(IndexState(name=name, label=None, trouble="does not open; the log tells why"))
+            continue
+        trouble = "another version is current and does not open" if name in explainer.snapshots.troubles() else None
+        states.append(IndexState(name=name, label=manifest.label, embedder=manifest.embedder, trouble=trouble))
     return states
 
 

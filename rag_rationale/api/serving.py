@@ -75,9 +75,10 @@ def _introduction(explainer: Explainer, bound: socket.socket) -> list[str]:
     host, port = bound.getsockname()[:2]
     folder = explainer.settings.indexes
     lines = [f"rag-rationale listens on http://{f'[{host}]' if ':' in host else host}:{port}"]
-    lines += [f"  model     {explainer.engine.name}", f"  embedder  {explainer.embedder.name}"]
+    lines += [f"  model     {explainer.engine.name}"]
     for index in open_indexes(explainer):
-        lines.append(f"  index     {index.label or f'{index.name} does not open; the log tells why'}")
-    if len(lines) == 3:
+        told = f"{index.label} ({index.embedder})" if index.label else f"{index.name} does not open; the log tells why"
+        lines.append(f"  index     {told}")
+    if len(lines) == 2:
         lines.append(f"  index     none in {folder} yet; build one with `rag-rationale index build`")
     return lines

@@ -109,7 +109,7 @@ def _run(options: argparse.Namespace) -> int:
             )
         command = shlex.join(["rag-rationale", *sys.argv[1:]])
         tier: Tier = options.tier
-        judge = GroundedJudge(Judge(embedder=explainer.embedder, engine=explainer.engine), material.snapshot, last=tier)
+        judge = GroundedJudge(Judge(embedder=material.indexer, engine=explainer.engine), material.snapshot, last=tier)
         report = evaluate(
             material,
             judge,

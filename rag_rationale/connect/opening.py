@@ -19,12 +19,13 @@ def open_explainer(settings: Settings | None = None) -> Explainer:
     settings = settings or load_settings()
     behind = resolve(settings.llm, "writer", folder=settings.models).kind == "provider"
     engine = LangChainEngine(settings.llm) if behind else None
-    return service.open_explainer(settings, embedder=open_embedder(settings), engine=engine)
+    known = open_embedder(settings) if settings.embedder else None
+    return service.open_explainer(settings, embedder=opening.open_embedders(settings, known=known), engine=engine)
 
 
 def open_embedder(settings: Settings) -> Embedder:
     """The embedder that `settings.embedder` names; warns and raises as `open_explainer` does."""
-    if settings.embedder != "hashed":
+    if settings.embedder not in (None, "hashed"):
         model = resolve(settings.embedder, "embedder", folder=settings.models)
         if model.kind == "provider":
             return LangChainEmbedder(settings.embedder)

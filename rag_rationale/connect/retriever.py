@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 from rag_rationale.errors import InvalidRequestError
 from rag_rationale.retrieval import gather
-from rag_rationale.service import Explainer
+from rag_rationale.service import Explainer, OpenIndex
 from rag_rationale.service.assembling import cited
 from rag_rationale.types import Evidence, ItemRef, Passage, RationaleRequest, Snapshot, UserRef
 
@@ -40,13 +40,13 @@ class EvidenceRetriever(BaseRetriever):
         self, query: str, *, run_manager: CallbackManagerForRetrieverRun, k: int | None = None
     ) -> list[Document]:
         del run_manager
-        snapshot = self.explainer.snapshots.get(self.index)
+        index = self.explainer.snapshots.open(self.index)
         most = self.k if k is None else k
         if self.item is None:
             own = self.user.id if isinstance(self.user, UserRef) else self.user
-            found = self._anywhere(query, snapshot, own=own, k=most)
+            found = self._anywhere(query, index, own=own, k=most)
         else:
-            found = self._about(self._request(self.item, query), snapshot)
+            found = self._about(self._request(self.item, query), index)
         return [document_of(evidence) for evidence in found[: max(most, 0)]]
 
     async def _aget_relevant_documents(
@@ -65,19 +65,19 @@ class EvidenceRetriever(BaseRetriever):
         except ValidationError as error:
             raise InvalidRequestError(f"The retriever's fields and query make no request: {error}") from error
 
-    def _about(self, request: RationaleRequest, snapshot: Snapshot) -> list[Evidence]:
+    def _about(self, request: RationaleRequest, index: OpenIndex) -> list[Evidence]:
         """The request's whole pool, best first."""
-        explainer = self.explainer
-        pool = gather(request, snapshot, explainer.embedder, min_trust=explainer.settings.min_trust)
+        least = self.explainer.settings.min_trust
+        pool = gather(request, index.snapshot, index.embedder, min_trust=least)
         sides = [*pool.facts, *pool.reviews]
         if pool.query is None:
             return [*_ranked(sides), *pool.history]
         history = [replace(e, score=float(e.vector @ pool.query)) for e in pool.history if e.vector is not None]
         return _ranked([*sides, *history])
 
-    def _anywhere(self, query: str, snapshot: Snapshot, *, own: str | None, k: int) -> list[Evidence]:
+    def _anywhere(self, query: str, index: OpenIndex, *, own: str | None, k: int) -> list[Evidence]:
         """The nearest passages of the index; what must not come is made up for by asking for more."""
-        vector = self.explainer.embedder.embed([query], role="query")
+        vector, snapshot = index.embedder.embed([query], role="query"), index.snapshot
         asked, found = max(k, 1), list[Evidence]()
         while True:
             hits = snapshot.nearest(vector, k=asked, over="passages")[0]

@@ -51,7 +51,8 @@ def prepare(
     for done, subject in enumerate(subjects, 1):
         made.append(replies(subject, frozenset()))
         progress("replies", done, len(subjects))
-    judge = embedder or _judge(explainer, snapshot.manifest)
+    own = explainer.snapshots.open(index).embedder
+    judge = embedder or _judge(explainer, snapshot.manifest, own)
     return Material(
         index=snapshot.manifest.label,
         snapshot=snapshot,
@@ -64,7 +65,7 @@ def prepare(
         min_trust=min_trust,
         analysers=explainer.analysers,
         progress=progress,
-        indexer=explainer.embedder,
+        indexer=own,
     )
 
 
@@ -77,7 +78,7 @@ class Replies:
             explainer.snapshots.get(index).manifest.label,
             _versions(explainer, template),
             explainer.engine.name,
-            explainer.embedder.name,
+            explainer.snapshots.get(index).manifest.embedder,
             explainer.settings.min_trust,
             rag_rationale.__version__,
             code_version(),
@@ -116,8 +117,8 @@ def _versions(explainer: Explainer, template: str) -> list[str]:
     return found
 
 
-def _judge(explainer: Explainer, manifest: Manifest) -> Embedder:
+def _judge(explainer: Explainer, manifest: Manifest, own: Embedder) -> Embedder:
     passages = sum(manifest.languages.values())
     if manifest.languages.get("en", 0) < _NEARLY_ALL * passages:
-        return explainer.embedder
+        return own
     return open_embedder(explainer.settings.model_copy(update={"embedder": JUDGE}))

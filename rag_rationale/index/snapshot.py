@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -47,6 +48,7 @@ class SnapshotReader:
         except BaseException:
             self.close()
             raise
+        weakref.finalize(self, _close_all, self._segments)  # a reader that nobody holds any more frees its files
 
     @property
     def manifest(self) -> Manifest:
@@ -156,8 +158,8 @@ class SnapshotReader:
         self._allowed = {over: self._mask(over) for over in _KINDS}
 
     def close(self) -> None:
-        for segment in self._segments:
-            segment.close()
+        """Close its files at once. Without it they close when the last holder lets go of the reader."""
+        _close_all(self._segments)
 
     def _open_index(self, over: Over) -> tuple[IndexFile, NDArray[np.int64]]:
         """A FAISS file and the global row behind each of its positions."""
@@ -196,6 +198,11 @@ class SnapshotReader:
         return ~np.isin(self._files[over][1], np.fromiter(gone, np.int64, len(gone)))
 
 
+def _close_all(segments: Sequence[Segment]) -> None:
+    for segment in segments:
+        segment.close()
+
+
 def open_snapshot(folder: Path, name: str, *, version: str | None = None) -> SnapshotReader:
     """Open the current version of an index, or the one named. Checks the manifest and sizes, not hashes.
 
@@ -219,13 +226,14 @@ def open_snapshot(folder: Path, name: str, *, version: str | None = None) -> Sna
     return SnapshotReader(place, manifest)
 
 
-def check_embedder(manifest: Manifest, embedder: Embedder) -> None:
-    """EmbedderMismatchError unless the snapshot was built with this embedder."""
-    if (embedder.name, embedder.dimension) != (manifest.embedder, manifest.dimension):
+def check_embedder(manifest: Manifest, embedder: Embedder | None) -> None:
+    """EmbedderMismatchError unless the snapshot was built with this embedder. None is none at all."""
+    if embedder is None or (embedder.name, embedder.dimension) != (manifest.embedder, manifest.dimension):
+        other = "which is not here" if embedder is None else f"not with {embedder.name} ({embedder.dimension})"
         raise EmbedderMismatchError(
-            f"{manifest.label} was built with {manifest.embedder} ({manifest.dimension} dimensions), "
-            f"not with {embedder.name} ({embedder.dimension}).",
-            remedy="Set RAG_RATIONALE_EMBEDDER to the index's embedder, or rebuild the index.",
+            f"{manifest.label} was built with {manifest.embedder} ({manifest.dimension} dimensions), {other}.",
+            remedy="Prepare that model (`rag-rationale models prepare`), set RAG_RATIONALE_EMBEDDER to its folder or "
+            "name, or rebuild the index.",
         )
 
 

@@ -69,7 +69,8 @@ class Answers:
     ) -> None:
         self.explainer, self.cache, self.log = explainer, cache, log
         self._forgotten = forgotten or Forgotten()
-        settled = (__version__, VERSION, explainer.engine.name, explainer.embedder.name)
+        explainer.snapshots.on_open = self._forgotten.heed  # before a new version answers anyone
+        settled = (__version__, VERSION, explainer.engine.name)
         self._slices = Slices([*settled, str(explainer.settings.min_trust)])
 
     def answer(self, request: RationaleRequest) -> Rationale:
@@ -108,8 +109,9 @@ class Answers:
 
     def candidates(self, request: RecommendationRequest) -> list[Candidate]:
         """Items that the user may like and has not met, best first; none for a user without a history."""
-        snapshot, embedder = self._opened(request.index), self.explainer.embedder
-        return candidates(request.user, snapshot, embedder, k=request.count, diversity=request.diversity)
+        self._opened(request.index)
+        index = self.explainer.snapshots.open(request.index)
+        return candidates(request.user, index.snapshot, index.embedder, k=request.count, diversity=request.diversity)
 
     def erase(self, user_id: str) -> Erased:
         """Delete what cache and log hold about a user and what quotes her to others; answer as if no index knew her."""
@@ -170,9 +172,10 @@ class Answers:
 
     def _keep(self, request: RationaleRequest, place: _Place | None, reply: Rationale) -> None:
         """Cache and log a reply. One that another version of index or template made than its key says is not cached."""
-        told = reply.provenance
-        if self.cache is not None and place and told.index == place.index and told.template in place.templates:
-            authors = _authors(reply, self.explainer.snapshots.get(request.index))
+        told, snapshot = reply.provenance, self.explainer.snapshots.get(request.index)
+        sound = place and told.index == place.index == snapshot.manifest.label and told.template in place.templates
+        if self.cache is not None and place and sound:
+            authors = _authors(reply, snapshot)
             self.cache.put(place.key, reply, user=request.user.id, authors=authors)
         if self.log is not None:
             self.log.add(reply, user=request.user.id, item=request.item.id)

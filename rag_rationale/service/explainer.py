@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rag_rationale.config import Settings
-from rag_rationale.errors import CancelledError, RagRationaleError
+from rag_rationale.errors import CancelledError, RagRationaleError, UnknownIndexError
 from rag_rationale.grounding import VERSION
 from rag_rationale.language.detect import detect_language
 from rag_rationale.prompting import Template, TemplateStore
@@ -20,6 +20,7 @@ from rag_rationale.retrieval import Cuttings, Fit, Pool, PraiseJudge, gather
 from rag_rationale.service.assembling import dominant_language
 from rag_rationale.service.clock import Clock
 from rag_rationale.service.composing import Composition
+from rag_rationale.service.embedders import Embedders
 from rag_rationale.service.sharing import Sharing, share
 from rag_rationale.service.snapshots import Snapshots
 from rag_rationale.types import (
@@ -30,6 +31,7 @@ from rag_rationale.types import (
     Engine,
     Evidence,
     Language,
+    Manifest,
     Provenance,
     Rationale,
     RationaleRequest,
@@ -61,14 +63,23 @@ class Explainer:
         self,
         *,
         settings: Settings,
-        embedder: Embedder,
+        embedder: Embedder | Embedders,
         engine: Engine,
         analysers: Mapping[Language, Analyser],
     ) -> None:
-        self.settings, self.embedder, self.engine = settings, embedder, engine
+        """`embedder` answers for the indexes that were built with it, or opens for each the one its manifest names."""
+        self.settings, self.engine = settings, engine
         self.templates = TemplateStore(settings.prompts, state=settings.state)
-        self.snapshots = Snapshots(settings.indexes, embedder)
+        self.embedders = embedder if isinstance(embedder, Embedders) else Embedders(embedder)
+        self.snapshots = Snapshots(settings.indexes, self.embedders)
         self.analysers = analysers
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder that was opened first, which is that of every index where all were built with one."""
+        if self.embedders.first is None:
+            raise UnknownIndexError("No index is open yet, and so no embedder.", remedy="Ask for an index first.")
+        return self.embedders.first
 
     def explain(
         self, request: RationaleRequest, *, exclude: Collection[str] = (), as_of: int | None = None
@@ -98,14 +109,15 @@ class Explainer:
         is what requests about one user have in common.
         """
         clock = sharing.clock.again() if sharing else Clock(request.deadline_ms, stop)
-        snapshot = sharing.snapshot if sharing else self.snapshots.get(request.index)
-        embedder = sharing.embedder if sharing else self.embedder
+        index = sharing.index if sharing else self.snapshots.open(request.index)
+        snapshot = sharing.snapshot if sharing else index.snapshot
+        embedder = sharing.embedder if sharing else index.embedder
         pool = gather(request, snapshot, embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
         template = self.templates.get(request.template, language=language, user=share_of(request))
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
-        rarity = self.snapshots.rarity(request.index)
+        rarity = index.rarity
         cuttings = Cuttings(snapshot, embedder)
         judge, fit = PraiseJudge(cuttings), Fit(pool.aim, cuttings)
         work = Composition(request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, fit, clock)
@@ -114,7 +126,7 @@ class Explainer:
             for sentence in work.sentences():
                 yield Step("sentence", sentence=sentence)
             reason = None if work.assembly.sentences else work.why_nothing()
-        reply = self._reply(request, work, template, snapshot.manifest.label, reason)
+        reply = self._reply(request, work, template, snapshot.manifest, reason)
         yield Step("done", rationale=reply, verdicts=work.verdicts)
 
     def many(
@@ -128,7 +140,7 @@ class Explainer:
         if not requests:
             return
         first = requests[0]
-        sharing = share(self.snapshots.get(first.index), self.embedder, Clock(first.deadline_ms, stop))
+        sharing = share(self.snapshots.open(first.index), Clock(first.deadline_ms, stop))
         for position, request in enumerate(requests):
             try:
                 for step in self.steps(request, stop=stop, sharing=sharing):
@@ -158,7 +170,7 @@ class Explainer:
         request: RationaleRequest,
         work: Composition,
         template: Template,
-        index: str,
+        index: Manifest,
         reason: AbstentionReason | None,
     ) -> Rationale:
         assembly = work.assembly
@@ -174,10 +186,10 @@ class Explainer:
             evidence=evidence,
             reason=reason,
             provenance=Provenance(
-                index=index,
+                index=index.label,
                 template=template.label,
                 model=self.engine.name,
-                embedder=self.embedder.name,
+                embedder=index.embedder,
                 verifier=VERSION,
                 seed=request.seed,
             ),

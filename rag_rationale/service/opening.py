@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,23 +12,27 @@ from rag_rationale.errors import SettingsError
 from rag_rationale.generation import open_engine
 from rag_rationale.language.chinese import Chinese
 from rag_rationale.language.english import English
-from rag_rationale.models import resolve
+from rag_rationale.models import load_registry, resolve
+from rag_rationale.service.embedders import Embedders
 from rag_rationale.service.explainer import Explainer
 from rag_rationale.types import Analyser, Embedder, Engine, Language
 
 SYNTAX = "en-core-web-sm"
+MULTILINGUAL = "multilingual-e5-small"
+_HASHED = re.compile(r"hashed-(\d+)")
 
 
 def open_explainer(
-    settings: Settings | None = None, *, embedder: Embedder | None = None, engine: Engine | None = None
+    settings: Settings | None = None, *, embedder: Embedder | Embedders | None = None, engine: Engine | None = None
 ) -> Explainer:
-    """An explainer for the settings (default: from the environment). `embedder` and `engine` stand in for the models
-    that the settings name. Raises ModelMissingError with the command to run where a model is not prepared.
+    """An explainer for the settings (default: from the environment). `engine` stands in for the one they name,
+    `embedder` for those that the indexes name. Raises ModelMissingError with the command to run where a model is not
+    prepared.
     """
     settings = settings or load_settings()
     return Explainer(
         settings=settings,
-        embedder=embedder or open_embedder(settings),
+        embedder=embedder or open_embedders(settings),
         engine=engine or open_writer(settings),
         analysers=open_analysers(settings),
     )
@@ -35,11 +40,12 @@ def open_explainer(
 
 def open_embedder(settings: Settings) -> Embedder:
     """The embedder that `settings.embedder` names; "hashed" needs no model and knows only words."""
-    if settings.embedder == "hashed":
+    spec = settings.embedder or MULTILINGUAL
+    if spec == "hashed":
         return HashedEmbedder()
-    model = resolve(settings.embedder, "embedder", folder=settings.models)
+    model = resolve(spec, "embedder", folder=settings.models)
     if model.kind == "provider":
-        raise _elsewhere("embedder", settings.embedder)
+        raise _elsewhere("embedder", spec)
     from rag_rationale.embedding import SentenceTransformerEmbedder
 
     prefixes = model.known.prefixes if model.known else {}
@@ -50,6 +56,21 @@ def open_embedder(settings: Settings) -> Embedder:
         passage_prefix=prefixes.get("passage", ""),
         threads=settings.threads,
     )
+
+
+def open_embedders(settings: Settings, *, known: Embedder | None = None) -> Embedders:
+    """What opens each index's own embedder: `known` or the one that the settings name, and those of the registry."""
+
+    def named(name: str) -> Embedder | None:
+        if match := _HASHED.fullmatch(name):
+            return HashedEmbedder(int(match[1]))
+        spec = name.partition("@")[0]
+        if spec not in load_registry():
+            return None
+        return open_embedder(settings.model_copy(update={"embedder": spec}))
+
+    first = known or (open_embedder(settings) if settings.embedder else None)
+    return Embedders(*([first] if first else []), open_named=named)
 
 
 def open_writer(settings: Settings) -> Engine:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from rag_rationale.service.clock import Clock
+from rag_rationale.service.snapshots import OpenIndex
 from rag_rationale.types import Embedder, Snapshot, TextRole, Vectors
 
 
@@ -47,11 +48,13 @@ class _SharedEmbedder:
 class Sharing:
     """What requests about one user have in common: rows and vectors fetched once, one deadline."""
 
+    index: OpenIndex
     snapshot: Snapshot
     embedder: Embedder
     clock: Clock
 
 
-def share(snapshot: Snapshot, embedder: Embedder, clock: Clock) -> Sharing:
+def share(index: OpenIndex, clock: Clock) -> Sharing:
     """A sharing for a few requests about one user, then to be dropped."""
-    return Sharing(cast(Snapshot, _SharedSnapshot(snapshot)), _SharedEmbedder(embedder), clock)
+    snapshot = cast(Snapshot, _SharedSnapshot(index.snapshot))
+    return Sharing(index, snapshot, _SharedEmbedder(index.embedder), clock)
