@@ -157,7 +157,7 @@ def test_eight_clients_meet_no_error_and_no_mixture_while_versions_are_swapped(
                 assert reply.status_code == 200, reply.text
                 body = reply.json()
                 cited = [e["text"] for e in body["evidence"] if e["item_id"] == "pack" and e["side"] == "review"]
-                told = {text.split(":")[0] if text.startswith("Edition") else "" for text in cited}
+                told = {text.split(":")[0] for text in cited if text.startswith("Edition")}
                 seen.append((body["provenance"]["index"], told))
 
     with running(explainer) as url, ThreadPoolExecutor(8) as clients:
