@@ -52,7 +52,7 @@ class Settings(BaseSettings):
         default=None,
         description="embedder of new indexes: a registry name, a sentence-transformers folder or hub name, "
         "`provider:model` or `hashed`; an index is always read with the one that built it",
-        json_schema_extra={"default": "by the catalogue's language"},
+        json_schema_extra={"default": "`multilingual-e5-small`"},
     )
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
