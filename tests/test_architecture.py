@@ -20,7 +20,7 @@ STAGES = (
     {"planning"},
     {"writing", "building"},
     {"service"},
-    {"evaluation"},
+    {"evaluation", "workshop"},
     {"api", "connect"},
     {"cli"},
 )

@@ -23,7 +23,7 @@ from rag_rationale.api.streaming import HEARTBEAT, EventStream, Steps
 from rag_rationale.api.telemetry import Metrics, Telemetry
 from rag_rationale.api.workers import Workers
 from rag_rationale.service import Answers, Explainer
-from rag_rationale.types import Rationale, RationaleRequest, SourceReply
+from rag_rationale.types import Rationale, RationaleRequest, SourceReply, TemplatesReply
 
 _TEXT: dict[str, Any] = {"max_length": 256, "pattern": r"^[^\x00]*$"}
 _STATUSES = (400, 401, 404, 409, 413, 422, 429, 500, 503, 504)
@@ -110,6 +110,15 @@ def create_app(
         """History evidence is shown to its own user or with an admin key only, quarantined text never."""
         response.headers.update(PRIVATE)
         return given.evidence(evidence_id, user_id=user, admin=reader_of(request).admin)
+
+    @app.get(
+        "/v1/templates",
+        summary="The templates that a request may name",
+        responses=problems.documented((401, 429)),
+    )
+    def templates() -> TemplatesReply:
+        """Each version with the labels that mean it; a broken file is told of, and its last good version goes on."""
+        return explainer.templates.told()
 
     @app.get(
         "/metrics",

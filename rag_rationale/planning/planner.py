@@ -15,6 +15,7 @@ import numpy as np
 
 from rag_rationale.planning.aspects import DIVIDED, Aspect, aspects, counts
 from rag_rationale.planning.readings import LISTED, Reader, Reading
+from rag_rationale.prompting import PlanSpec
 from rag_rationale.retrieval import Pool
 from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally, Vectors
 
@@ -57,10 +58,13 @@ class Mood:
 
 
 class Planner:
-    """Plans for one request. `readings` come from `reader`; `snapshot` gives the background of cosines."""
+    """Plans for one request. `readings` come from `reader`; `snapshot` gives the background of cosines; `prefer` is
+    what the template asks for.
+    """
 
-    def __init__(self, pool: Pool, reader: Reader, snapshot: Snapshot) -> None:
+    def __init__(self, pool: Pool, reader: Reader, snapshot: Snapshot, prefer: PlanSpec | None = None) -> None:
         self._pool, self._reader, self._snapshot = pool, reader, snapshot
+        self._prefer = prefer or PlanSpec()
         disliked = {e.title for e in pool.history if e.rating is not None and e.rating < LOW}
         spoken = {"review", "preference"}  # a dislike in words may be told as one, an event with the item may not
         self._history = [e for e in pool.history if e.event in spoken or e.title not in disliked]
@@ -80,6 +84,8 @@ class Planner:
         if self.mood.bad:
             return (["caveat", first, "caveat", "merit", "merit", "merit"])[:count]
         order: list[Kind] = [first, "merit", "match" if self._pool.history else "merit", "merit", "merit", "merit"]
+        if wished := self._prefer.order:
+            order = [k if k != "match" or self._pool.history else "merit" for k in (*wished, *[wished[-1]] * count)]
         if self.mood.divided and count > 1:
             return [*order[: count - 1], "caveat"]
         return order[:count]
@@ -101,8 +107,8 @@ class Planner:
             if not any(len(plan.evidence.get("theirs", ())) > 1 for plan in said):
                 yield from self._shared(fresh, "positive", "merit")
             yield from self._singles(self._pool.reviews, "theirs", fresh, "positive", "merit")
-            told = any("facts" in plan.evidence for plan in said if plan.kind == "merit")
-            if not told or self._pool.query is not None:
+            told = sum("facts" in plan.evidence for plan in said if plan.kind == "merit")
+            if told < self._prefer.facts or self._pool.query is not None:
                 yield from self._singles(self._facts(bare=not said), "facts", fresh, None, "merit")
             if self._pool.query is not None:  # an answer need not be praise
                 yield from self._singles(self._pool.reviews, "theirs", fresh, "neutral", "merit")

@@ -2,6 +2,6 @@
 
 from rag_rationale.prompting.loading import load_template
 from rag_rationale.prompting.store import TemplateStore
-from rag_rationale.prompting.template import Frame, Role, Slot, Template
+from rag_rationale.prompting.template import Check, Frame, PlanSpec, Role, Slot, Template
 
-__all__ = ["Frame", "Role", "Slot", "Template", "TemplateStore", "load_template"]
+__all__ = ["Check", "Frame", "PlanSpec", "Role", "Slot", "Template", "TemplateStore", "load_template"]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from rag_rationale.errors import TemplateError, UnknownTemplateError
 from rag_rationale.prompting.labels import PRODUCTION, Labels
 from rag_rationale.prompting.loading import load_template
 from rag_rationale.prompting.template import Template
-from rag_rationale.types import LANGUAGES, Language
+from rag_rationale.types import LANGUAGES, Language, TemplateInfo, TemplatesReply
 
 LOOK = 0.3  # seconds after which files are looked at again
 STATE_FILE = "labels.yaml"
@@ -90,10 +92,47 @@ class TemplateStore:
         """The labels of a template, each with the version numbers it means and their weights."""
         return self._labels(self._now()).of(name)
 
+    def told(self) -> TemplatesReply:
+        """Every template as the API tells of it."""
+        read = self._now()
+        faults = {str(path): str(fault) for path, fault in read.faults.items()}
+        made = []
+        for path, t in sorted(
+            read.templates.items(), key=lambda pair: (pair[1].name, pair[1].language, pair[1].number)
+        ):
+            shares = {}
+            for label, weights in self._labels(read).of(t.name).items():
+                if t.number in weights:
+                    shares[label] = weights[t.number] / sum(weights.values())
+            made.append(
+                TemplateInfo(
+                    name=t.name,
+                    version=t.version,
+                    number=t.number,
+                    language=t.language,
+                    description=t.meta.description,
+                    domain=t.meta.domain,
+                    labels=shares,
+                    fault=faults.pop(str(path), None),
+                )
+            )
+        return TemplatesReply(templates=tuple(made), faults=tuple(faults.values()))
+
     @property
     def faults(self) -> list[TemplateError]:
         """What is wrong with files as they are now; their last good version, if there was one, is served."""
         return list(self._now().faults.values())
+
+    def languages_of(self, spec: str) -> list[Language]:
+        """The languages in which a spec can be had; all that the name has where it can be had in none, so that asking
+        for one tells why."""
+        name = re.split("[@:]", spec)[0]
+        of_name = [lang for lang in LANGUAGES if any((t.name, t.language) == (name, lang) for t in self.all())]
+        found = []
+        for language in of_name or list(LANGUAGES):
+            with suppress(UnknownTemplateError):
+                found.append(self.get(spec, language=language).language)
+        return found or of_name or list(LANGUAGES)
 
     def languages(self) -> tuple[Language, ...]:
         """The languages that any template is written in."""

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self, get_args
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from rag_rationale.types import Asserts, Capability, Kind, Language, Mode, Polarity, Shape, Side, Speakers
+from rag_rationale.types import Asserts, Capability, Kind, Language, Mode, Polarity, Shape, Side, Span, Speakers
 
 Role = Literal["own", "earlier", "theirs", "others", "facts"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -48,6 +48,10 @@ class SlotSpec(_Part):
     sides: tuple[Side, ...] | None = None
     longest: int | None = Field(default=None, gt=0)
     examples: tuple[str, ...] = ()
+
+    def allows(self, span: Span, side: Side) -> bool:
+        """Whether words of this side may fill the slot, by who speaks in them."""
+        return (self.sides is None or side in self.sides) and not (self.person == "third" and span.first_person)
 
 
 class FrameSpec(_Part):

@@ -14,6 +14,7 @@ from rag_rationale.prompting import Template
 from rag_rationale.retrieval import Fit, Pool, Rarity
 from rag_rationale.service.assembling import Assembly
 from rag_rationale.service.clock import Clock
+from rag_rationale.service.watching import UNWATCHED, Watcher
 from rag_rationale.types import (
     AbstentionReason,
     Analyser,
@@ -26,14 +27,12 @@ from rag_rationale.types import (
     Plan,
     RationaleRequest,
     Sentence,
-    Shape,
     Snapshot,
     Verdict,
 )
 from rag_rationale.writing import FreeWriter, Ranker, Writer
 
 ANSWERING = 0.80  # an answer to a query lies closer than this share of random passage pairs
-_ATTEMPTS = 6  # plans tried for one sentence before it is given up
 _FREE_ATTEMPTS = 2  # plans that an instruct model is asked to word
 _DRAFTS = 2  # verified drafts of one plan that are ranked
 
@@ -53,40 +52,33 @@ class Composition:
         judge: Judge,
         fit: Fit,
         clock: Clock,
+        watcher: Watcher = UNWATCHED,
     ) -> None:
-        self.request, self.pool, self.clock = request, pool, clock
+        self.request, self.pool, self.clock, self._watcher = request, pool, clock, watcher
         self.assembly = Assembly(template.language)
         self.degraded = False
         self.verdicts: Counter[str] = Counter()
         item = pool.item
         known = " ".join([item.title, item.description, item.brand or "", *item.categories, *item.features])
-        limits = template.meta.limits
-        by_shape: dict[Shape, int] = {
-            "np": limits.np,
-            "identity": limits.clause,
-            "clause": limits.clause,
-            "liking": limits.clause,
-            "quote": limits.quote,
-        }
         reader = Reader(
             analysers,
             language=template.language,
             title=item.title,
             known_names=known,
             forbidden=template.meta.forbidden,
-            limits=lambda shape: by_shape.get(shape, limits.title),
+            limits=template.meta.longest,
             rarity=rarity,
         )
-        self._planner = Planner(pool, reader, snapshot)
+        self._planner = Planner(pool, reader, snapshot, template.meta.plan)
         salt = f"{request.seed}\0{request.user.id}\0{item.item_id}\0{template.version}"
         self._writer = Writer(template, reader, salt=salt)
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
-        self._ranker = Ranker(template, engine, reader.telling, fit, title=item.title, own=own)
+        self._ranker = Ranker(template, engine, reader.telling, fit, title=item.title, own=own, salt=salt)
         self._verifier = Verifier(
             analysers,
             language=template.language,
             verbs=template.meta.verbs,
-            longest=limits.sentence,
+            longest=template.meta.limits.sentence,
             judge=judge,
             reviews=pool.reviews,
         )
@@ -96,9 +88,10 @@ class Composition:
             grounding.Judge(),
             analysers[template.language],
             title=item.title,
-            longest=limits.sentence,
+            longest=template.meta.limits.sentence,
             shows=reader.shows,
         )
+        self._attempts = template.meta.sampling.plans
         self._answering = snapshot.background(ANSWERING)
         self._said: list[Plan] = []
         self._heads: set[str] = set()
@@ -140,7 +133,8 @@ class Composition:
 
     def _one(self, kind: Kind) -> Sentence | None:
         """The best verified sentence of a kind. A plan that fails goes down one mode, then is dropped."""
-        plans = list(islice(self._planner.propose(kind, self._said), _ATTEMPTS))
+        plans = list(islice(self._planner.propose(kind, self._said), self._attempts))
+        self._watcher.planned(kind, plans)
         for mode in self._modes():
             tried = plans[:_FREE_ATTEMPTS] if mode == "free" else plans
             drafts = [(draft, verdict, plan) for plan in tried for draft, verdict in self._supported(plan, mode)]
@@ -148,6 +142,7 @@ class Composition:
                 draft, verdict, plan = drafts.pop(best)
                 verdict = self._verifier.confirm(draft, verdict)
                 self.clock.lap("verify")
+                self._watcher.chose(draft, verdict)
                 if verdict.label != "supported":
                     continue
                 self._said.append(plan)
@@ -190,6 +185,7 @@ class Composition:
             verdict = (self._gate if free else self._verifier).verify(draft)
             self.verdicts[verdict.label] += 1
             self.clock.lap("verify")
+            self._watcher.judged(plan, draft, verdict)
             if verdict.label == "supported":
                 yield draft, verdict
                 supported += 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from rag_rationale.config import Settings
-from rag_rationale.errors import CancelledError, RagRationaleError, UnknownIndexError
+from rag_rationale.errors import CancelledError, InvalidRequestError, RagRationaleError, UnknownIndexError
 from rag_rationale.grounding import VERSION
 from rag_rationale.language.detect import detect_language
 from rag_rationale.prompting import Template, TemplateStore
@@ -23,6 +23,7 @@ from rag_rationale.service.composing import Composition
 from rag_rationale.service.embedders import Embedders
 from rag_rationale.service.sharing import Sharing, share
 from rag_rationale.service.snapshots import Snapshots
+from rag_rationale.service.watching import UNWATCHED, Watcher
 from rag_rationale.types import (
     AbstentionReason,
     Analyser,
@@ -73,6 +74,7 @@ class Explainer:
         self.embedders = embedder if isinstance(embedder, Embedders) else Embedders(embedder)
         self.snapshots = Snapshots(settings.indexes, self.embedders)
         self.analysers = analysers
+        self.watcher: Watcher = UNWATCHED
 
     @property
     def embedder(self) -> Embedder:
@@ -116,11 +118,14 @@ class Explainer:
         clock.lap("retrieve")
         language = self._language(request, pool)
         template = self.templates.get(request.template, language=language, user=share_of(request))
+        _check_able(self.engine, template)
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = index.rarity
         cuttings = Cuttings(snapshot, embedder)
         judge, fit = PraiseJudge(cuttings), Fit(pool.aim, cuttings)
-        work = Composition(request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, fit, clock)
+        work = Composition(
+            request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, fit, clock, self.watcher
+        )
         reason = work.obstacle(language)
         if reason is None:
             for sentence in work.sentences():
@@ -194,6 +199,17 @@ class Explainer:
                 seed=request.seed,
             ),
             timings_ms=work.clock.timings(),
+        )
+
+
+def _check_able(engine: Engine, template: Template) -> None:
+    needed = template.meta.requires
+    missing = set(needed.capabilities) - engine.capabilities
+    if missing or engine.context_tokens < needed.context:
+        lacks = ", ".join(sorted(missing)) or f"{needed.context} tokens of context"
+        raise InvalidRequestError(
+            f"Template '{template.label}' needs a writer with {lacks}, which {engine.name} has not.",
+            remedy="Name another template, or set RAG_RATIONALE_LLM to a model that can.",
         )
 
 

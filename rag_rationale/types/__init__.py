@@ -15,6 +15,8 @@ from rag_rationale.types.contract import (
     Sentence,
     SourceReply,
     Support,
+    TemplateInfo,
+    TemplatesReply,
     Timings,
     UserRef,
 )
@@ -110,6 +112,8 @@ __all__ = [
     "Speakers",
     "Support",
     "Tally",
+    "TemplateInfo",
+    "TemplatesReply",
     "TextRole",
     "Tier",
     "Timings",

@@ -265,3 +265,26 @@ class SourceReply(_Reply):
     text: str
     source: str
     lang: Language
+
+
+class TemplateInfo(_Reply):
+    """One version of a template. `labels` holds each label that means it, with its share of that label's traffic.
+
+    `fault` says what is wrong with the file as it is now, where this is the last good version of it.
+    """
+
+    name: str
+    version: str
+    number: int
+    language: Language
+    description: str
+    domain: str
+    labels: dict[str, float]
+    fault: str | None = None
+
+
+class TemplatesReply(_Reply):
+    """Body of `GET /v1/templates`. `faults` are those of files that never held a good version, or of labels."""
+
+    templates: tuple[TemplateInfo, ...]
+    faults: tuple[str, ...] = ()

@@ -6,6 +6,8 @@ teacher forcing, as mean log-probability per token. A model without log-probabil
 
 from __future__ import annotations
 
+import math
+import random
 from collections.abc import Callable, Sequence
 
 from rag_rationale.prompting import Template
@@ -43,9 +45,11 @@ class Ranker:
         *,
         title: str,
         own: str | None,
+        salt: str = "",
     ) -> None:
         self._template, self._engine, self._telling, self._fit = template, engine, telling, fit
         self._prompt = template.prompt(title=title, own=own)
+        self._temperature, self._dice = template.meta.sampling.temperature, random.Random(salt)
         self._scores: dict[tuple[Shape, str], float] = {}
         self._fits: dict[str, float] = {}
 
@@ -78,7 +82,8 @@ class Ranker:
         fits = [self._fit_of(f) for f in draft.fillers if _speaks_of_item(f)]
         fit = sum(fits) / max(len(fits), 1)
         own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
-        return likelihood + TELLING * self._tells(draft) + FITTING * fit + OWN_WORDS * own - ORDER * place
+        value = likelihood + TELLING * self._tells(draft) + FITTING * fit + OWN_WORDS * own - ORDER * place
+        return value + self._temperature * _gumbel(self._dice) if self._temperature else value
 
     def _fit_of(self, filler: Filler) -> float:
         """Of a span and of the passage it stands in, one half each: either alone tells users apart less well."""
@@ -119,3 +124,8 @@ class Ranker:
 
 def _speaks_of_item(filler: Filler) -> bool:
     return filler.evidence.side != "history" and filler.shape in _WORDS
+
+
+def _gumbel(dice: random.Random) -> float:
+    """Noise whose maximum over values draws from their softmax (Gumbel 1954; Maddison et al. 2014)."""
+    return -math.log(-math.log(dice.uniform(1e-12, 1 - 1e-12)))

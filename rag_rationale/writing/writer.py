@@ -135,6 +135,7 @@ class Writer:
             and (s.polarity == asserts.polarity if asserts.polarity else s.polarity != "negative" or role == "facts")
             and (article is None or s.article in (None, article))
             and asserts.tense in (None, s.tense)
+            and (spec is None or spec.allows(s, plan.evidence[role][0].side))
             and (plan.aspect is None or shape != "clause" or _about(s, plan.aspect))
         ]
         return sorted(spans, key=lambda s: -self._reader.telling(s.text))[:MOST_SPANS]
