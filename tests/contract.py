@@ -399,8 +399,31 @@ _CLAIMS: list[tuple[str, Holds]] = [
 ]
 
 
+# What ready templates call people and deeds, each as the default ones do.
+_SYNONYMS = {
+    r"\b(buyer|reader|guest|member)(?=s?\b)": "reviewer",
+    "去过的人里，有一位": "有一位评价者",
+    "买家|读者|组员|去过的人": "评价者",
+    r"\b([Yy]ou|\] and) nearly booked\b": r"\1 put in your basket",
+    r"\b([Yy]ou|\] and) put on your list\b": r"\1 put in your basket",
+    r"\b([Yy]ou|\] and) (?:booked|rented)\b": r"\1 bought",
+    r"\b([Yy]ou|\] and) opened\b": r"\1 looked at",
+    r"([您你]也?|，也)点开过": r"\1看过",
+    r"([您你]也?|，也)订过": r"\1买过",
+    r"\b([Tt]he) article\b": r"\1 description",
+    "文章(?=里写着|原文|的说法)": "介绍",
+}
+
+
+def _plain(text: str) -> str:
+    for pattern, word in _SYNONYMS.items():
+        text = re.sub(pattern, word, text)
+    return text
+
+
 def claims_in(text: str) -> Iterator[tuple[re.Match[str], Holds, list[int]]]:
     """What the fixed wording claims: the words, the proof they need, and the labels that must give it."""
+    text = _plain(text)
     for pattern, holds in _CLAIMS:
         for claim in re.finditer(pattern, text):
             group = _MARKERS.search(text, claim.end())
@@ -413,7 +436,7 @@ def _claims(case: _Case) -> Iterator[str]:
         for claim, holds, labels in claims_in(text):
             if not _is_said(case, text, claim) and not any(holds(case, e, claim) for e in case.cited(labels)):
                 yield f"claims {claim[0]!r} without proof: {text!r}"
-        if re.search(_MANY_SAY, text):
+        if re.search(_MANY_SAY, _plain(text)):
             cited = case.cited(c["label"] for c in sentence["citations"])
             people = {case.author(e) or e["source_id"] for e in cited if e["side"] == "review"}
             if len(people) < 2:
@@ -461,7 +484,7 @@ def _counts(case: _Case) -> Iterator[str]:
 
 def counted_in(text: str) -> tuple[int, int, str] | None:
     """(count, of, aspect) that a sentence states, both sides of a division together; None where it counts nobody."""
-    match = _COUNTED.search(text)
+    match = _COUNTED.search(_plain(text))
     if match is None:
         return None
     said = {name.rstrip("23"): value for name, value in match.groupdict().items() if value}

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from contract import Catalogue, Row, check_reply, claims_in, counted_in
 from planted import write_jsonl
+
+from rag_rationale.prompting.files import read_merged
 
 PROMPTS = Path(__file__).parents[1] / "prompts"
 ITEMS: list[Row] = [
@@ -454,7 +455,7 @@ def test_abstaining_passes_with_a_reason_and_nothing_else(catalogue: Catalogue) 
 
 @pytest.mark.parametrize("path", sorted(PROMPTS.glob("*/*.prompt")), ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_wording_of_every_shipped_frame_is_known_to_the_judge(path: Path) -> None:
-    meta = yaml.safe_load(path.read_text(encoding="utf-8").removeprefix("---\n").partition("\n---\n")[0])
+    meta = read_merged(path, root=PROMPTS).data
     assert meta["frames"]
     for frame in meta["frames"]:
         for verb in meta["verbs"].values() if ".verb" in frame["text"] else [""]:

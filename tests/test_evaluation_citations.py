@@ -66,14 +66,21 @@ def _shown(reply: Rationale, **changed: object) -> Rationale:
 def test_each_kind_of_fault_is_found(
     material: Material, spoil: Callable[[Rationale], Rationale], kinds: set[Structure]
 ) -> None:
-    at, reply = next((n, r) for n, r in enumerate(material.replies) if r.evidence[0].side == "review")
+    at, reply = next((n, r) for n, r in enumerate(material.replies) if r.evidence[0].side != "history")
     assert {kind for kind, _ in find_faults(spoil(reply), material.subjects[at], material.snapshot)} == kinds
 
 
+def of_review(material: Material) -> tuple[int, Rationale, CitedEvidence]:
+    """A reply that cites a review, its number and that passage."""
+    return next((n, r, e) for n, r in enumerate(material.replies) for e in r.evidence if e.side == "review")
+
+
 def test_a_hidden_review_that_is_cited_is_a_fault(material: Material) -> None:
-    at, reply = next((n, r) for n, r in enumerate(material.replies) if r.evidence[0].side == "review")
-    subject = replace(material.subjects[at], review=reply.evidence[0].source_id)
-    assert ("visibility", "[1] is the hidden review") in find_faults(reply, subject, material.snapshot)
+    at, reply, review = next(
+        (n, r, e) for n, r in enumerate(material.replies) for e in r.evidence if e.side == "review"
+    )
+    subject = replace(material.subjects[at], review=review.source_id)
+    assert ("visibility", f"[{review.label}] is the hidden review") in find_faults(reply, subject, material.snapshot)
 
 
 class Known:
@@ -122,8 +129,10 @@ def by_name(measures: Sequence[Measure]) -> dict[str, Measure]:
 
 
 def test_figures_of_the_shape_are_those_counted_by_hand(material: Material) -> None:
-    at, reply = next((n, r) for n, r in enumerate(material.replies) if r.evidence[0].side == "review")
-    passage = reply.evidence[0]
+    at, reply, review = next(
+        (n, r, e) for n, r in enumerate(material.replies) for e in r.evidence if e.side == "review"
+    )
+    passage = review.model_copy(update={"label": 1})
     quote = passage.text[:-1]  # all but the full stop
     text = f"One reviewer writes: “{quote}” [1]."
     citation = (
@@ -132,6 +141,7 @@ def test_figures_of_the_shape_are_those_counted_by_hand(material: Material) -> N
         .model_copy(
             update={
                 "label": 1,
+                "evidence_id": passage.id,
                 "cited_text": quote,
                 "start_char_index": passage.start,
                 "end_char_index": passage.end - 1,

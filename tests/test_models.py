@@ -32,6 +32,7 @@ from rag_rationale.models import (
 )
 from rag_rationale.models.encoder import write_encoder
 from rag_rationale.models.quantised import dequantise, read_quantised
+from rag_rationale.service.opening import MULTILINGUAL
 
 PARTS = {"tiny-part1": b"GGUF first ", "tiny-part2": b"second"}
 WHOLE = b"".join(PARTS.values())
@@ -117,9 +118,8 @@ def test_every_shipped_model_is_installed_by_the_weights_file() -> None:
 
 
 def test_the_default_models_are_known() -> None:
-    fields = type(load_settings()).model_fields
-    assert load_registry()[fields["llm"].default].role == "writer"
-    embedder = load_registry()[fields["embedder"].default]
+    assert load_registry()[type(load_settings()).model_fields["llm"].default].role == "writer"
+    embedder = load_registry()[MULTILINGUAL]
     assert (embedder.role, embedder.prefixes) == ("embedder", {"query": "query: ", "passage": "passage: "})
 
 
