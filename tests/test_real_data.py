@@ -19,6 +19,7 @@ from planted import write_jsonl
 
 from rag_rationale.building import build
 from rag_rationale.config import Settings
+from rag_rationale.connect.opening import open_embedder
 from rag_rationale.errors import ModelMissingError
 from rag_rationale.service import open_explainer
 from rag_rationale.types import Language, RationaleRequest
@@ -122,7 +123,7 @@ def answered(
         explainer = open_explainer(settings)
     except ModelMissingError as error:
         pytest.skip(str(error))
-    report = build(case.name, **case.files, embedder=explainer.embedder, folder=settings.indexes)  # type: ignore[arg-type]
+    report = build(case.name, **case.files, embedder=open_embedder(settings), folder=settings.indexes)  # type: ignore[arg-type]
     assert report.embedded <= MOST_PASSAGES
     replies = [explainer.explain(RationaleRequest.model_validate(r)) for r in case.requests]
     yield case, [json.loads(reply.model_dump_json()) for reply in replies]
