@@ -33,11 +33,6 @@ SLUG = "urn:problem-type:rag-rationale:"
 
 
 @pytest.fixture(scope="module")
-def known() -> Mapping[Language, Analyser]:
-    return serving.analysers()
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("api")
 

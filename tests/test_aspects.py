@@ -242,11 +242,6 @@ def test_the_checker_refuses_a_corrupted_count(
     assert told in faults()
 
 
-@pytest.fixture(scope="module")
-def known() -> Mapping[Language, Analyser]:
-    return analysers()
-
-
 def wrote(text: str, user: str | None, source: str) -> Evidence:
     made = Passage(f"p-{source}", "review", source, "text", "i1", 5, 5 + len(text), text, "en", user_id=user, rating=5)
     return Evidence(f"shop:{made.id}", made, "review", "Harbour Grill", rating=5)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -133,14 +132,20 @@ def test_many_texts_get_the_vectors_that_few_get(e5: Embedder) -> None:
 def test_a_compiled_model_is_kept_and_does_not_change_the_name(e5: Embedder, tmp_path: Path) -> None:
     from rag_rationale.embedding import SentenceTransformerEmbedder
 
-    copy = tmp_path / "multilingual-e5-small"
-    shutil.copytree(load_settings().models / "multilingual-e5-small", copy, ignore=shutil.ignore_patterns("openvino"))
-    prefixes = {"query_prefix": "query: ", "passage_prefix": "passage: "}
-    first = SentenceTransformerEmbedder(copy, **prefixes)
+    model = load_settings().models / "multilingual-e5-small"
+    files = sorted(model.rglob("*"))
+
+    def opened() -> Embedder:
+        return SentenceTransformerEmbedder(
+            model, query_prefix="query: ", passage_prefix="passage: ", compiled=tmp_path / "compiled"
+        )
+
+    first = opened()
     vectors = first.embed(["soup"] * 256, role="passage")
-    (kept,) = (copy / "openvino").glob("*.xml")
+    (kept,) = (tmp_path / "compiled" / first.name).glob("*.xml")
     written = kept.stat().st_mtime_ns
-    again = SentenceTransformerEmbedder(copy, **prefixes)
+    again = opened()
     assert again.name == first.name == e5.name
+    assert sorted(model.rglob("*")) == files
     np.testing.assert_allclose(again.embed(["soup"] * 256, role="passage"), vectors, atol=1e-6)
     assert kept.stat().st_mtime_ns == written

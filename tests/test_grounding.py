@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from serving import analysers
 
 from rag_rationale.grounding import Verifier
 from rag_rationale.types import Analyser, Asserts, Cite, Draft, Evidence, Filler, Language, Passage
@@ -15,11 +14,6 @@ VERBS = {"purchase": "bought", "view": "looked at"}
 TEXT = "We came twice. The 2 grilled prawns were really tasty and not oily."
 CLAUSE = "the 2 grilled prawns were really tasty and not oily"
 POSITIVE = Asserts(side="review", polarity="positive", speakers="one")
-
-
-@pytest.fixture(scope="module")
-def known() -> Mapping[Language, Analyser]:
-    return analysers()
 
 
 def passage(text: str = TEXT, *, user: str = "u2", source: str = "r1", lang: Language = "en") -> Passage:

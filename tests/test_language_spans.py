@@ -5,14 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from serving import analysers
 
 from rag_rationale.types import Analyser, Language
-
-
-@pytest.fixture(scope="module")
-def known() -> Mapping[Language, Analyser]:
-    return analysers()
 
 
 def of(known: Mapping[Language, Analyser], language: Language, text: str, shape: str) -> dict[str, str]:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from planted import write_jsonl
-from serving import analysers
 
 from rag_rationale.building import build
 from rag_rationale.config import Settings
@@ -155,11 +154,6 @@ def make(tmp_path: Path) -> Make:
         return tmp_path / "indexes"
 
     return run
-
-
-@pytest.fixture(scope="module")
-def known() -> Mapping[Language, Analyser]:
-    return analysers()
 
 
 def said(folder: Path, known: Mapping[Language, Analyser]) -> list[tuple[str, str, str]]:

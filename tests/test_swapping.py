@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import planted
 import pytest
-from serving import REQUEST, REVIEWS, TOKEN, analysers, catalogue, open_planted, running
+from serving import REQUEST, REVIEWS, TOKEN, catalogue, open_planted, running
 
 from rag_rationale.building import build
 from rag_rationale.embedding import HashedEmbedder
@@ -24,11 +24,6 @@ from rag_rationale.types import Analyser, Language, RationaleRequest
 
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 Rebuild = Callable[[int], str]
-
-
-@pytest.fixture(scope="module")
-def known() -> Mapping[Language, Analyser]:
-    return analysers()
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from typing import Any
 
 from langchain_core.documents import Document
 
-from rag_rationale.connect.retriever import document_of
+from rag_rationale.connect.retriever import document_of, evidence_of
 from rag_rationale.corpus import mask_personal, passage_id, quarantine_reason
 from rag_rationale.errors import InvalidRequestError
 from rag_rationale.index import SegmentWriter, SnapshotReader
 from rag_rationale.language.detect import detect_language
-from rag_rationale.types import Evidence, Item, Passage, SourceKind
+from rag_rationale.types import Item, Passage, SourceKind
 
 FIELD = "document"
 
@@ -73,19 +73,10 @@ def stored(passage: Passage, snapshot: SnapshotReader, *, score: float = 0.0) ->
 
     Any other has its evidence id and the metadata that `EvidenceRetriever` gives.
     """
-    item = snapshot.item(passage.item_id)
-    evidence = Evidence(
-        f"{snapshot.manifest.name}:{passage.id}",
-        passage,
-        passage.kind,
-        item.title if item else "",
-        score=score,
-        rating=passage.rating,
-        timestamp=passage.timestamp,
-    )
     if passage.field != FIELD:
-        return document_of(evidence)
+        return document_of(evidence_of(passage, snapshot, score=score))
     if passage.kind == "item":
+        item = snapshot.item(passage.item_id)
         return Document(passage.text, id=passage.source_id, metadata=dict(item.attributes) if item else {})
     told = {"item_id": passage.item_id, "rating": passage.rating, "timestamp": passage.timestamp}
     return Document(passage.text, id=passage.source_id, metadata={k: v for k, v in told.items() if v is not None})

@@ -90,21 +90,26 @@ class EvidenceRetriever(BaseRetriever):
         for name, score in hits:
             passage = snapshot.passage(name)
             if passage is not None and self._may_come(passage, own):
-                item = snapshot.item(passage.item_id)
-                yield Evidence(
-                    f"{snapshot.manifest.name}:{passage.id}",
-                    passage,
-                    passage.kind,
-                    item.title if item else "",
-                    score=score,
-                    rating=passage.rating,
-                    timestamp=passage.timestamp,
-                )
+                yield evidence_of(passage, snapshot, score=score)
 
     def _may_come(self, passage: Passage, own: str | None) -> bool:
         if passage.quarantined is not None or (own is not None and passage.user_id == own):
             return False
         return passage.kind == "item" or passage.trust >= self.explainer.settings.min_trust
+
+
+def evidence_of(passage: Passage, snapshot: Snapshot, *, score: float) -> Evidence:
+    """A passage of an index as evidence about its item."""
+    item = snapshot.item(passage.item_id)
+    return Evidence(
+        f"{snapshot.manifest.name}:{passage.id}",
+        passage,
+        passage.kind,
+        item.title if item else "",
+        score=score,
+        rating=passage.rating,
+        timestamp=passage.timestamp,
+    )
 
 
 def document_of(evidence: Evidence) -> Document:

@@ -1,7 +1,8 @@
 """The door to OpenVINO: a sentence-transformers model compiled for this processor, to embed many texts at a time.
 
 OpenVINO computes in bfloat16 where the processor does (AMX, AVX-512 BF16), in float32 elsewhere. Compiling a model for
-the first time takes seconds; what comes of it is kept in the model's folder where that can be written to.
+the first time takes seconds; what comes of it is kept in a folder of its own, never among the model's files, which are
+checked.
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from sentence_transformers import SentenceTransformer
 
 from rag_rationale.types import Vectors
 
-FOLDER = "openvino"
 MOST_TOKENS = 512  # a batch: what one core computes on should stay in its cache
 Batch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Positions of texts, shape (n,); their token ids and what of these is no padding, both of shape (n, length)."""
 
 
 class Compiled:
-    """Embeds token ids. `threads`: as many batches are computed at once, each on one core (default: all cores)."""
+    """Embeds token ids. `folder` keeps the compiled model, None keeps it nowhere. `threads`: as many batches are
+    computed at once, each on one core (default: all cores).
+    """
 
-    def __init__(self, model: SentenceTransformer, folder: Path, *, threads: int | None) -> None:
+    def __init__(self, model: SentenceTransformer, folder: Path | None, *, threads: int | None) -> None:
         threads = threads or os.cpu_count() or 1
         options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
         self._compiled = openvino.Core().compile_model(_graph(model, folder), "CPU", options)
@@ -67,17 +69,19 @@ class _Whole(torch.nn.Module):
         return made
 
 
-def _graph(model: SentenceTransformer, folder: Path) -> Any:
+def _graph(model: SentenceTransformer, folder: Path | None) -> Any:
     """The model as OpenVINO's graph: as kept in the folder, else traced, and kept if that can be."""
-    kept = folder / FOLDER / f"{openvino.__version__.partition('-')[0]}.xml"
-    if kept.is_file():
+    kept = folder / f"{openvino.__version__.partition('-')[0]}.xml" if folder else None
+    if kept and kept.is_file():
         return kept
     example = torch.ones(2, 16, dtype=torch.long)
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, about branches that every length takes alike
         graph = openvino.convert_model(_Whole(model), example_input={"input_ids": example, "attention_mask": example})
+    if kept is None:
+        return graph
     try:
-        kept.parent.mkdir(exist_ok=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:  # two processes may be at it
             openvino.save_model(graph, Path(scratch) / kept.name, compress_to_fp16=False)
             for suffix in (".bin", ".xml"):

@@ -20,7 +20,7 @@ from huggingface_hub import snapshot_download
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
-from rag_rationale.embedding.compiled import FOLDER, Compiled
+from rag_rationale.embedding.compiled import Compiled
 from rag_rationale.errors import ModelMissingError
 from rag_rationale.types import Progress, TextRole, Vectors
 
@@ -33,8 +33,9 @@ class SentenceTransformerEmbedder:
     """Embeds with a sentence-transformers model, from a folder or from the hub's cache or network.
 
     `query_prefix` and `passage_prefix` are put before the texts of that role. `name` states the model, a hash of its
-    files and of its prefixes, so an index knows it again wherever the folder lies. `threads` sets torch's, for the
-    whole process. Safe to share between threads; calls are taken one after another.
+    files and of its prefixes, so an index knows it again wherever the folder lies. `compiled` is a folder that keeps
+    compiled models under such names; without one each process compiles anew. `threads` sets torch's, for the whole
+    process. Safe to share between threads; calls are taken one after another.
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class SentenceTransformerEmbedder:
         name: str | None = None,
         batch_size: int = 8,
         threads: int | None = None,
+        compiled: Path | None = None,
     ) -> None:
         folder = _folder(path_or_name)
         self._prefixes: dict[TextRole, str] = {"query": query_prefix, "passage": passage_prefix}
         self._name = f"{name or Path(path_or_name).name}@{_identity(folder, self._prefixes)}"
-        self._batch_size, self._folder, self._threads = batch_size, folder, threads
+        self._batch_size, self._threads = batch_size, threads
+        self._kept = compiled / self._name if compiled else None
         self._compiled: Compiled | None = None
         self._lock = threading.Lock()
         if threads is not None:
@@ -81,7 +84,7 @@ class SentenceTransformerEmbedder:
         prepared = [self._prefixes[role] + self._shielded(text) for text in texts]
         with self._lock:
             if self._model is not None and len(texts) >= _MANY:
-                self._compiled = Compiled(self._model, self._folder, threads=self._threads)
+                self._compiled = Compiled(self._model, self._kept, threads=self._threads)
                 self._model = None
             model = self._model
             if self._compiled is not None and texts:
@@ -152,7 +155,7 @@ def _identity(folder: Path, prefixes: dict[TextRole, str]) -> str:
     """12 hex characters over the model's files and its prefixes."""
     digest = hashlib.sha256(json.dumps(prefixes, sort_keys=True).encode())
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in _CONTENT and path.name != "model.json" and path.parent.name != FOLDER:
+        if path.is_file() and path.suffix in _CONTENT and path.name != "model.json":
             with path.open("rb") as file:
                 digest.update(path.relative_to(folder).as_posix().encode())
                 digest.update(hashlib.file_digest(file, "sha256").digest())

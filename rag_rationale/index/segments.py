@@ -254,30 +254,15 @@ class Segment:
 
     def names(self, table: str, column: str, rows: Sequence[int]) -> dict[int, str]:
         """One column of some rows of a table, by row."""
-        found: dict[int, str] = {}
-        for at in range(0, len(rows), _IN_ONE_QUERY):
-            some = rows[at : at + _IN_ONE_QUERY]
-            query = f"SELECT row, {column} FROM {table} WHERE row IN ({', '.join('?' * len(some))})"
-            found.update(self.rows(query, [int(row) for row in some]))
-        return found
+        return dict(self._among(f"SELECT row, {column} FROM {table} WHERE row IN", [int(row) for row in rows]))
 
     def rows_of(self, ids: Sequence[str]) -> dict[str, int]:
         """Rows of those of these passage ids that are here and not quarantined."""
-        found: dict[str, int] = {}
-        for at in range(0, len(ids), _IN_ONE_QUERY):
-            some = ids[at : at + _IN_ONE_QUERY]
-            wanted = f"id IN ({', '.join('?' * len(some))}) AND quarantined IS NULL"
-            found.update(self.rows(f"SELECT id, row FROM passages WHERE {wanted}", some))
-        return found
+        return dict(self._among("SELECT id, row FROM passages WHERE quarantined IS NULL AND id IN", ids))
 
     def sources_of(self, rows: Sequence[int]) -> set[tuple[SourceKind, str]]:
         """The kinds and ids of the items and reviews that these passage rows were cut from."""
-        found: set[tuple[SourceKind, str]] = set()
-        for at in range(0, len(rows), _IN_ONE_QUERY):
-            some = rows[at : at + _IN_ONE_QUERY]
-            query = f"SELECT DISTINCT kind, source_id FROM passages WHERE row IN ({', '.join('?' * len(some))})"
-            found.update(self.rows(query, some))
-        return found
+        return set(self._among("SELECT DISTINCT kind, source_id FROM passages WHERE row IN", rows))
 
     def has_row(self, kind: str, source_id: str) -> bool:
         """Whether the item or review stands here."""
@@ -289,12 +274,13 @@ class Segment:
 
     def item_rows(self, item_ids: Sequence[str]) -> dict[str, int]:
         """Rows of those of these items that are here."""
-        found: dict[str, int] = {}
-        for at in range(0, len(item_ids), _IN_ONE_QUERY):
-            some = item_ids[at : at + _IN_ONE_QUERY]
-            wanted = f"item_id IN ({', '.join('?' * len(some))})"
-            found.update(self.rows(f"SELECT item_id, row FROM items WHERE {wanted}", some))
-        return found
+        return dict(self._among("SELECT item_id, row FROM items WHERE item_id IN", item_ids))
+
+    def _among(self, query: str, values: Sequence[object]) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query that ends in IN, over so many values at a time as SQLite takes."""
+        for at in range(0, len(values), _IN_ONE_QUERY):
+            some = values[at : at + _IN_ONE_QUERY]
+            yield from self.rows(f"{query} ({', '.join('?' * len(some))})", some)
 
     def close(self) -> None:
         """Close every connection; a later call raises SnapshotError."""

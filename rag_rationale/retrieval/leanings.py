@@ -6,20 +6,18 @@ the mean of their item. It knows vectors and rows, no words.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from rag_rationale.retrieval.scoring import HALF_LIFE_DAYS, SECONDS_A_DAY, normalised, told
+from rag_rationale.retrieval.scoring import WORDED, normalised, told, weight_of
 from rag_rationale.retrieval.sieve import Sieve
 from rag_rationale.types import Evidence, Snapshot, Vectors
 
 HIGH = 3.5  # an item that was only rated tells of a liking from here on
 _NOTHING = 1e-6  # length of what has no direction
 _PRIOR = 5  # passages of no leaning that an item's mean is mixed with
-_WORDED = {"review", "preference"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,11 @@ def aim_of(
     Likes and complaints both tell what matters to her. `means` has one vector per item of the history, as `item_means`
     makes them; `now` is unix seconds.
     """
-    spoken = [e for e in history if e.event in _WORDED or (e.rating or HIGH) >= HIGH]
+    spoken = [e for e in history if e.event in WORDED or (e.rating or HIGH) >= HIGH]
     leanings = [_leaning(e, means.get(e.passage.item_id)) for e in spoken]
     if not about or not any(one.any() for one in leanings):
         return None
-    weights = [_weight(e, now) for e in spoken]
+    weights = [weight_of(e, now) for e in spoken]
     taste = normalised(np.average(np.stack(leanings), axis=0, weights=weights).astype(np.float32))
     return Aim(taste, _shrunk(np.sum([_offset(e) for e in about], axis=0), len(about)))
 
@@ -91,9 +89,3 @@ def _offset(evidence: Evidence) -> Vectors:
 def _leaning(evidence: Evidence, mean: Vectors | None) -> Vectors:
     offset = _offset(evidence)
     return normalised(offset if mean is None else offset - mean)
-
-
-def _weight(evidence: Evidence, now: int) -> float:
-    days = max(now - evidence.timestamp, 0) / SECONDS_A_DAY if evidence.timestamp else HALF_LIFE_DAYS
-    recency = 0.25 + 0.75 * math.pow(0.5, days / HALF_LIFE_DAYS)
-    return recency * (1.0 if evidence.event in _WORDED else 0.6)

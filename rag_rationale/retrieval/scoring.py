@@ -11,7 +11,8 @@ from rag_rationale.language.detect import detect_language
 from rag_rationale.types import LANGUAGES, Embedder, Evidence, Snapshot, Vectors
 
 HALF_LIFE_DAYS = 365.0  # a liking a year old weighs half of one of today
-SECONDS_A_DAY = 86_400.0
+WORDED = {"review", "preference"}  # what is in the user's own words
+_SECONDS_A_DAY = 86_400.0
 
 
 class Centred:
@@ -75,6 +76,13 @@ def normalised(vector: Vectors) -> Vectors:
     return made
 
 
+def weight_of(evidence: Evidence, now: int) -> float:
+    """How much a piece of history counts at `now`, unix seconds: newer ones more, and the user's own words."""
+    days = max(now - evidence.timestamp, 0) / _SECONDS_A_DAY if evidence.timestamp else HALF_LIFE_DAYS
+    recency = 0.25 + 0.75 * math.pow(0.5, days / HALF_LIFE_DAYS)
+    return recency * (1.0 if evidence.event in WORDED else 0.6)
+
+
 def taste_of(history: Sequence[Evidence], now: int) -> Vectors | None:
     """What the user likes: the weighted mean of her likings, newer and higher rated ones counting more."""
     liked = [(e, _liking(e, now)) for e in history]
@@ -86,8 +94,5 @@ def taste_of(history: Sequence[Evidence], now: int) -> Vectors | None:
 
 
 def _liking(evidence: Evidence, now: int) -> float:
-    days = max(now - evidence.timestamp, 0) / SECONDS_A_DAY if evidence.timestamp else HALF_LIFE_DAYS
-    recency = 0.25 + 0.75 * math.pow(0.5, days / HALF_LIFE_DAYS)
     rating = 4.0 if evidence.rating is None else evidence.rating
-    words = 1.0 if evidence.event in {"review", "preference"} else 0.6
-    return recency * words * max(rating - 2.5, 0.0) / 1.5
+    return weight_of(evidence, now) * max(rating - 2.5, 0.0) / 1.5

@@ -5,6 +5,7 @@ The key is the caller's (see `slices`). Bounded in bytes and in age; persistent.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -88,9 +89,8 @@ class RationaleCache:
         return int(self._state.rows("SELECT COALESCE(SUM(size), 0) FROM replies")[0][0])
 
     @staticmethod
-    def _measured_in(db: object) -> int:
-        found = db.execute("SELECT COALESCE(SUM(size), 0) FROM replies").fetchone()  # type: ignore[attr-defined]
-        return int(found[0])
+    def _measured_in(db: sqlite3.Connection) -> int:
+        return int(db.execute("SELECT COALESCE(SUM(size), 0) FROM replies").fetchone()[0])
 
     def _evict(self) -> None:
         """Drop what is too old, then what was not used for longest, until there is room again."""

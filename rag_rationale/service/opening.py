@@ -55,6 +55,7 @@ def open_embedder(settings: Settings) -> Embedder:
         query_prefix=prefixes.get("query", ""),
         passage_prefix=prefixes.get("passage", ""),
         threads=settings.threads,
+        compiled=settings.models / ".compiled",
     )
 
 
