@@ -105,9 +105,18 @@ STREAM = "".join(
     for name, data in (("evidence", _CANDIDATES), ("sentence", RATIONALE["sentences"][0]), ("done", RATIONALE))
 )
 
+_EVENT = {  # of one event: a stream is a list of them
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["evidence", "sentence", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
+
 RATIONALES: dict[str, Any] = {
     "description": "The rationale; with `stream: true` the events `evidence`, `sentence`, `done` or `error`.",
-    "content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM}},
+    "content": {"text/event-stream": {"schema": _EVENT, "example": STREAM}},
 }
 EVIDENCE: dict[str, Any] = {"description": "The passage, with the source it was cut from."}
 

@@ -16,7 +16,7 @@ import numpy as np
 from rag_rationale.planning.aspects import DIVIDED, Aspect, aspects, counts
 from rag_rationale.planning.readings import LISTED, Reader, Reading
 from rag_rationale.prompting import PlanSpec
-from rag_rationale.retrieval import Pool
+from rag_rationale.retrieval import WORDED, Pool
 from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally, Vectors
 
 CONNECTED = 0.85  # a match claims a connection: closer than this share of random passage pairs
@@ -34,7 +34,7 @@ _BONUS: dict[str, float] = {
 }  # a quotation is the last resort
 FIT = 3.0  # what a cosine of 1 to what the user cares about is worth in a passage
 _SOMETHING = 0.45  # how much a description must tell to stand beside what people say
-_WORDED = {"review", "preference", "rating"}  # history that is more than a verb
+_TOLD = WORDED | {"rating"}  # history that is more than a verb
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
 CITED = 3  # passages of a count that are cited
 _LOOKED_AT = 24  # passages of each side that are read at most per plan, twice as many where few of them are usable
@@ -66,8 +66,8 @@ class Planner:
         self._pool, self._reader, self._snapshot = pool, reader, snapshot
         self._prefer = prefer or PlanSpec()
         disliked = {e.title for e in pool.history if e.rating is not None and e.rating < LOW}
-        spoken = {"review", "preference"}  # a dislike in words may be told as one, an event with the item may not
-        self._history = [e for e in pool.history if e.event in spoken or e.title not in disliked]
+        # a dislike in words may be told as one, an event with the item may not
+        self._history = [e for e in pool.history if e.event in WORDED or e.title not in disliked]
         self._found: list[Aspect] | None = None
         self._kinds: dict[str, frozenset[str]] = {}
         self._connected = snapshot.background(CONNECTED)
@@ -147,7 +147,7 @@ class Planner:
             role = "facts" if other.evidence.side == "item" else "theirs"
             told = self._told(other, None if role == "facts" else "positive")
             polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
-            own_words = self._told(mine, polarity) if own[i].event in {"review", "preference"} else None
+            own_words = self._told(mine, polarity) if own[i].event in WORDED else None
             akin = self._akin(own[i])
             if close[i, j] < self._enough(own_words is not None, akin, role) and not asked:
                 continue
@@ -159,7 +159,7 @@ class Planner:
                 break
         for _, plan in sorted(found, key=lambda pair: -pair[0]):
             said = plan.evidence["own"][0]
-            if said.event not in _WORDED and (earlier := self._earlier(said)):
+            if said.event not in _TOLD and (earlier := self._earlier(said)):
                 yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity, akin=plan.akin)
             yield plan
 
@@ -192,7 +192,7 @@ class Planner:
 
     def _earlier(self, own: Evidence) -> Evidence | None:
         """Another event of the user, on the same theme as `own`, to be named before it."""
-        events = [e for e in self._history if e.event not in _WORDED and e.id != own.id]
+        events = [e for e in self._history if e.event not in _TOLD and e.id != own.id]
         near = [e for e in events if e.title != own.title and _cosine(e, own) >= self._connected]
         return max(near, key=lambda e: _cosine(e, own), default=None)
 
