@@ -15,9 +15,9 @@ BENCH = Path(__file__).resolve().parents[1] / "scripts" / "bench_index"
 @pytest.mark.slow
 def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
     told = tmp_path / "told.json"
-    parts = [f"--only={part}" for part in ("build", "retrieve", "langchain")]
+    parts = [f"--only={part}" for part in ("embed", "build", "retrieve", "langchain")]
     done = subprocess.run(
-        [sys.executable, str(BENCH), *parts, "--passages", "3000", "--json", str(told)],
+        [sys.executable, str(BENCH), *parts, "--passages", "3000", "--texts", "60", "--json", str(told)],
         capture_output=True,
         text=True,
         check=False,
@@ -25,7 +25,7 @@ def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found = json.loads(told.read_text(encoding="utf-8"))
     assert set(found) == {
-        "peak_rss_mb_1m", "retrieve_p99_ms_10k", "retrieve_p99_ms_1m", "open_ms_1m",
+        "build_speedup", "recall_at_10", "peak_rss_mb_1m", "retrieve_p99_ms_10k", "retrieve_p99_ms_1m", "open_ms_1m",
         "langchain_speedup", "langchain_returned_share",
     }  # fmt: skip
     assert all({"value", "what"} <= set(row["baseline"]) for row in found.values())
@@ -35,5 +35,6 @@ def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
     assert found["langchain_returned_share"]["value"] == 1.0
     assert found["langchain_returned_share"]["baseline"]["value"] < 0.5
     assert 50 < found["peak_rss_mb_1m"]["value"] < 1500
+    assert found["recall_at_10"]["value"] > 0.9
     for name in found:
         assert name in done.stdout

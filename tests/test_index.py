@@ -630,3 +630,9 @@ def test_a_version_with_inverted_lists_answers_as_a_flat_one_does(
     for left, right in zip(*(s.nearest(queries, k=5, over="items") for s in (flat, lists)), strict=True):
         assert left[0][0] == right[0][0]
         np.testing.assert_allclose([s for _, s in right], [s for _, s in left], atol=1e-5)
+
+
+def test_what_a_writer_killed_before_its_replacement_left_is_written_over(tmp_path: Path) -> None:
+    (tmp_path / ".CURRENT.part").write_text("half a vers")
+    set_current(tmp_path, "20260101T000000Z-00000000")
+    assert [path.name for path in tmp_path.iterdir()] == ["CURRENT"]

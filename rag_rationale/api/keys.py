@@ -91,7 +91,7 @@ class Keys:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with FileLock(self._path.with_suffix(".lock"), timeout=10):
             kept = change(self.all())  # type: ignore[operator]
-            fresh = self._path.with_name(f".{FILE}.{os.getpid()}")
+            fresh = self._path.with_name(f".{FILE}.part")
             handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 json.dump([asdict(key) for key in kept], file, indent=1)

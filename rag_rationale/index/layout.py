@@ -152,8 +152,8 @@ def sha256(path: Path) -> str:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a file as a whole, durably."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    """Replace a file as a whole, durably, under the caller's lock: what a killed writer left, the next writes over."""
+    fresh = path.with_name(f".{path.name}.part")
     with fresh.open("wb") as file:
         file.write(data)
         file.flush()

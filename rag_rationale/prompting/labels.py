@@ -6,7 +6,6 @@ A label means one version number, or several with fixed weights: `production: {1
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,7 +113,7 @@ class Labels:
             self._state = _read(self._path, _State)
             yield self._state
             text = yaml.safe_dump(self._state.model_dump(), allow_unicode=True)
-            part = self._path.with_suffix(f".{os.getpid()}.part")
+            part = self._path.with_suffix(".part")
             part.write_text(f"# Written by `rag-rationale prompts promote` and `rollback`.\n{text}", "utf-8")
             part.replace(self._path)
 
