@@ -373,6 +373,14 @@ def _disliked(_: _Case, e: Row, __: re.Match[str]) -> bool:
     return e["side"] == "history" and (e["rating"] is None or e["rating"] < 4)
 
 
+def _lists(_: _Case, e: Row, claim: re.Match[str]) -> bool:
+    label, value = claim["label"].lower(), claim["value"].lower()
+    return (
+        e["side"] == "item"
+        and re.search(rf"{re.escape(label)}[:：].*{re.escape(value)}", e["text"].lower()) is not None
+    )
+
+
 _MANY_SAY = r"[Mm]ore than one reviewer|不止一位"
 _COUNT_SAYS = r"\d+ of \d+ reviewers|\d+ complain of it|\d+位(?:评价者|不满意)"
 _CLAIMS: list[tuple[str, Holds]] = [
@@ -395,6 +403,11 @@ _CLAIMS: list[tuple[str, Holds]] = [
         _on("review"),
     ),
     (r"\bthe description\b|\bThe description\b|介绍(?:里写着|写着|原文|的说法)", _on("item")),
+    (r"; this time, the (?P<label>[^;\[]+?) (?:includes?|is) (?P<value>[^;\[]+?)(?= \[)", _lists),
+    (
+        rf"(?:再看|而|这次推荐的)“{_UP_TO}”[，的](?!有人|有评价)(?P<label>[^”，；\[]{{1,8}}?)(?:里有|是)(?P<value>[^，；\[]+)(?=\[)",
+        _lists,
+    ),
     (r"^This is\b|, and this is\b|^这是|而这是", _on("item")),
 ]
 

@@ -203,3 +203,23 @@ def test_chinese_negation_and_polarity_are_held(known: Mapping[Language, Analyse
     assert faults(known, zh("背负系统很透气", "背负系统很透气"), language="zh") == ""
     assert "asserted positive" in faults(known, zh("腰带不舒服", "腰带不舒服"), language="zh")
     assert "negation" in faults(known, zh("腰带舒服", "腰带不舒服"), language="zh")
+
+
+@pytest.mark.parametrize(
+    ("language", "listed", "told", "held"),
+    [
+        ("en", "Cuisines: Kebab, Basque", "the cuisines include Basque", True),
+        ("en", "Cuisines: Kebab, Basque", "the cuisines include Thai", False),
+        ("en", "Cuisines: Kebab, Basque", "the chefs include Basque", False),
+        ("zh", "类型：剧情、悬疑", "类型里有悬疑", True),
+        ("zh", "类型：剧情、悬疑", "类型里没有悬疑", False),
+        ("zh", "类型：剧情、悬疑", "主演里有悬疑", False),
+    ],
+)
+def test_an_entry_is_told_with_its_own_label(
+    known: Mapping[Language, Analyser], language: Language, listed: str, told: str, held: bool
+) -> None:
+    fact = Evidence("f", Passage("f", "item", "t", "description", "t", 0, len(listed), listed, language), "item", "T")
+    filler = Filler("facts.entry", told, "entry", fact, 0, len(listed), Asserts(side="item"))
+    draft = Draft("match", "slots", "lists", language, (filler, Cite((fact,), (0,), (len(listed),)), "."))
+    assert bool(faults(known, draft, language=language)) is not held

@@ -50,6 +50,8 @@ def test_third_person_clauses_are_found_with_their_polarity(
         ("en", "Is the food good?"),
         ("en", "If the soup is hot."),
         ("en", "Great place, good food."),
+        ("en", "A must visit place for foodies."),
+        ("en", "From heart shaped pancakes to a classic breakfast, there they are."),
         ("zh", "我觉得很舒服。"),
         ("zh", "它很好用。"),
         ("zh", "虽然房间很小。"),
@@ -61,6 +63,11 @@ def test_what_cannot_stand_in_reported_speech_is_no_clause(
     known: Mapping[Language, Analyser], language: Language, text: str
 ) -> None:
     assert of(known, language, text, "clause") == {}
+
+
+def test_a_verb_glued_to_the_sentence_before_it_is_no_subject(known: Mapping[Language, Analyser]) -> None:
+    found = of(known, "en", "The walls looked tired since long...won't recommend anyone to visit.", "clause")
+    assert not any("recommend" in text for text in found)
 
 
 def test_a_noun_is_praised_only_by_what_is_said_of_it(known: Mapping[Language, Analyser]) -> None:

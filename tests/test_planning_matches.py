@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rag_rationale.planning import Planner, Reader, Reading
-from rag_rationale.retrieval import Pool
+from rag_rationale.retrieval import Common, Entry, Pool, entries
 from rag_rationale.types import Evidence, Item, Passage, Polarity, Side, Snapshot, Span
 
 LEVELS = {0.85: 0.2, 0.95: 0.6, 0.97: 0.7, 0.997: 0.9}
@@ -24,6 +24,9 @@ class Readings:
         polarity, head = evidence.passage.text.split()
         span = Span(f"the {head} was so", 0, 5, "clause", head, polarity=cast(Polarity, polarity))
         return Reading(evidence, (span,))
+
+    def share(self, entry: Entry) -> float:
+        return 0.5 if entry.value == "drama" else 0.1
 
     def telling(self, words: str) -> float:
         return 0.5 if words else 0.0
@@ -83,3 +86,14 @@ def test_between_items_of_different_kinds_that_is_not_enough() -> None:
 def test_of_two_that_match_alike_the_one_that_fits_the_user_comes_first() -> None:
     fitting, other = (said("review", "positive broth", 0.65, score=s, name=n) for s, n in ((0.3, "a"), (0.0, "b")))
     assert matches(OWN, other, fitting) == ["a", "b"]
+
+
+def test_a_rare_entry_in_common_is_a_match_and_a_common_one_is_none() -> None:
+    text = "Genres: drama, noir"
+    fact = Evidence("f", Passage("f", "item", "t", "description", "t", 0, len(text), text, "en"), "item", "Tide Table")
+    common = tuple(Common(OWN, fact, entry) for entry in entries(text))
+    pool = Pool(Item("target", "Tide Table", text), (fact,), (), (OWN,), (), None, common=common)
+    planner = Planner(pool, cast(Reader, Readings()), cast(Snapshot, Levels(("food",))))
+    (plan,) = planner.propose("match", [])
+    assert (plan.aspect, plan.evidence["own"], plan.evidence["facts"]) == ("noir", (OWN,), (fact,))
+    assert list(planner.propose("match", [plan])) == []  # said once

@@ -45,7 +45,7 @@ def _filler_faults(filler: Filler, analyser: Analyser) -> list[str]:
     faults = []
     if not text.strip() or text != text.strip():
         faults.append(f"{filler.slot} is blank or has space at its edge")
-    if filler.shape in {"np", "clause", "liking", "identity"}:
+    if filler.shape in {"np", "clause", "liking", "identity", "entry"}:
         if cut := _cuts_a_word(filler):
             faults.append(f"{filler.slot} cuts a word at its {cut}")
         if analyser.language == "zh" and text.endswith(_DANGLING_ZH) and not _IS_DE.search(text):

@@ -23,7 +23,8 @@ _WHOLE = 0.8  # share of its passage from which a text is as good as the passage
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _WORDED = {"clause", "liking", "identity", "quote"}  # shapes that say something; a noun phrase only names it
 _FUNCTION_WORDS = {"en": frozenset(("the", "a", "an")), "zh": frozenset[str]()}
-_IS = frozenset("是")  # 类型：喜剧 is told as 类型是喜剧
+# 类型：喜剧、动画 is told as 类型是喜剧、动画 or 类型里有动画, "Cuisines: Kebab, Asian" as "the cuisines include Asian"
+_LISTING = {"en": frozenset(("the", "is", "include", "includes")), "zh": frozenset("是里有")}
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:['’][A-Za-z]+)*|[\u3400-\u9fff]")
 _FIRST_PERSON = {
     "en": re.compile(r"\b(?:i|me|my|mine|we|us|our|ours|you|your|yours|im|ive)\b", re.IGNORECASE),
@@ -149,8 +150,9 @@ class Verifier:
         language = self._analyser.language
         if passage.lang != language:
             faults.append(f"{filler.slot} speaks {passage.lang} in a reply in {language}")
-        listed = language == "zh" and filler.evidence.side == "item" and not {"：", ":"}.isdisjoint(source)
-        missing = _not_in_order(filler.text, source, _IS if listed else _FUNCTION_WORDS[language])
+        listed = filler.evidence.side == "item" and not {"：", ":"}.isdisjoint(source)
+        joining = _LISTING[language] if listed else _FUNCTION_WORDS[language]
+        missing = _not_in_order(filler.text, source, joining)
         if missing:
             faults.append(f"{filler.slot} has words its passage lacks: {' '.join(missing)}")
         if set(_NUMBER.findall(filler.text)) != set(_NUMBER.findall(source)):

@@ -166,7 +166,9 @@ class English:
             or (subject.lower_ == "there" and subject.dep_ != "expl")
             or any(t.lower_ in _SOMEONE or self._points(t) for t in tokens)
             or raw.split()[0].lower() in self._lists["discourse"]
-            or subject.lower_ == "must"
+            or subject.lower_ in {"must", "a", "an", "the"}  # "a must visit place" is none
+            or "n't" in subject.lower_  # a "won't" glued to what stands before it
+            or tokens[0].dep_ in {"prep", "aux", "neg"}
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
             or self._speaks(tokens, "first_person")
             or self._speaks(tokens, "second_person")
@@ -223,6 +225,8 @@ class English:
     def _noun_phrases(self, doc: Any, chunk: Any) -> Iterator[Span]:
         head = chunk.root
         if head.pos_ not in {"NOUN", "PROPN"} or head.lemma_.lower() in self._lists["generic_heads"]:
+            return
+        if "n't" in head.lower_:
             return
         first = next(
             (t.i for t in chunk if t.pos_ in {"ADJ", "NOUN", "PROPN", "NUM"} or t.tag_ in {"VBN", "VBG"}), None

@@ -14,9 +14,9 @@ from itertools import islice
 import numpy as np
 
 from rag_rationale.planning.aspects import DIVIDED, Aspect, aspects, counts
-from rag_rationale.planning.readings import LISTED, Reader, Reading
+from rag_rationale.planning.readings import Reader, Reading
 from rag_rationale.prompting import PlanSpec
-from rag_rationale.retrieval import WORDED, Pool
+from rag_rationale.retrieval import LISTED, WORDED, Pool
 from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally, Vectors
 
 CONNECTED = 0.85  # a match claims a connection: closer than this share of random passage pairs
@@ -33,6 +33,8 @@ _BONUS: dict[str, float] = {
     "quote": -0.3,
 }  # a quotation is the last resort
 FIT = 3.0  # what a cosine of 1 to what the user cares about is worth in a passage
+_SHARED = 0.2  # share of items from which listing the same thing as a liked item is no reason
+_COMMON_AFTER, _COMMONS = 2, 2  # matches in words that come before those by listed facts, and how many there are
 _SOMETHING = 0.45  # how much a description must tell to stand beside what people say
 _TOLD = WORDED | {"rating"}  # history that is more than a verb
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
@@ -127,6 +129,24 @@ class Planner:
 
     def _matches(self, fresh: _Fresh) -> Iterator[Plan]:
         """Pairs of something the user cares about and something the item offers, by closeness and worth."""
+        worded = self._worded_matches(fresh)
+        yield from islice(worded, _COMMON_AFTER)
+        yield from islice(self._commons(fresh), _COMMONS)
+        yield from worded
+
+    def _commons(self, fresh: _Fresh) -> Iterator[Plan]:
+        """Something the user liked, and a rare thing that it and the item both list; the rarest first."""
+        pairs = [(self._reader.share(c.entry), n, c) for n, c in enumerate(self._pool.common)]
+        told: set[str] = set()
+        for share, _, common in sorted(pairs, key=lambda pair: pair[:2]):
+            allowed = not {common.own.id, common.fact.id} & fresh.used and common.own.title not in told
+            if share <= _SHARED and allowed:
+                told.add(common.own.title)
+                aspect = common.entry.value.lower()
+                yield Plan("match", {"own": (common.own,), "facts": (common.fact,)}, aspect=aspect, polarity="positive")
+
+    def _worded_matches(self, fresh: _Fresh) -> Iterator[Plan]:
+        """Pairs by what is said of both, by closeness and worth."""
         own = [e for e in self._history if e.id not in fresh.used]
         praise = [e for e in self._pool.reviews if _leans(e, "positive")]
         theirs = [e for e in (*praise, *self._facts(bare=False)) if fresh.allows(e)]
@@ -183,7 +203,7 @@ class Planner:
         tells = [
             (s, self._reader.telling(s.text))
             for s in reading.spans
-            if polarity in (None, s.polarity) and (s.shape != "np" or polarity)
+            if polarity in (None, s.polarity) and s.shape in _BONUS and (s.shape != "np" or polarity)
         ]
         return max(
             (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or described or told >= _SOMETHING),
@@ -269,6 +289,9 @@ class Planner:
         for head, group in sorted(by_head.items(), key=lambda pair: -len(pair[1])):
             if head in divided:
                 continue
+            forms = [head for _ in group]
+            if self._reader.worth_counting(head, forms) is None:
+                continue  # "more than one reviewer praises the food" tells nothing
             distinct = list({e.passage.author: e for e in reversed(group)}.values())[::-1]
             if len(distinct) >= 2:
                 yield Plan(kind, {"theirs": tuple(distinct[:2])}, aspect=head, polarity=polarity)

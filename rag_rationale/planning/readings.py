@@ -9,11 +9,8 @@ from dataclasses import dataclass, replace
 from rag_rationale.language.context import around
 from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
-from rag_rationale.retrieval import Rarity
+from rag_rationale.retrieval import LISTED, Entry, Rarity, entries
 from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity, Shape, Span
-
-LISTED = re.compile(r"[^：:.。,，]{1,24}[：:]")
-"""How a listed fact begins, such as "Opening hours: 9 to 5": it can be quoted, and holds no clause."""
 
 _FACT = re.compile(r"([^：:；;。，,\s]{1,12})[：:]\s*([^；;。：:]*[^；;。：:\s])")
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
@@ -97,6 +94,10 @@ class Reader:
         """How much some words tell, 0 to 1: what could be said of anything, and the item's own name, tell nothing."""
         return self._rarity.telling(self._title.sub(" ", words))
 
+    def share(self, entry: Entry) -> float:
+        """The share of items that list this entry."""
+        return self._rarity.share(entry)
+
     def _spans(self, evidence: Evidence) -> list[Span]:
         passage = evidence.passage
         analyser = self._analysers[passage.lang]
@@ -107,9 +108,10 @@ class Reader:
             return [whole] if len(passage.text) <= self._limits("quote") else []
         review = evidence.side == "review"
         listed = evidence.side == "item" and LISTED.match(passage.text) is not None
+        one_by_one = _entries(passage) if listed and passage.lang == self.language else []
         if listed and passage.lang == self.language == "zh":
-            return [span for span in _listed(passage) if len(span.text) <= self._limits(span.shape)]
-        return [
+            return [s for s in (*_listed(passage), *one_by_one) if len(s.text) <= self._limits(s.shape)]
+        return one_by_one + [
             self._titled(span)
             for span in (_judged(span, evidence) for span in analyser.spans(passage.text))
             if len(span.text) <= self._limits(span.shape)
@@ -145,6 +147,19 @@ class Reader:
             if towards < _FAINT:
                 return False
         return not analyser.irrealis(around(evidence.passage.text, span.start, span.end))
+
+
+def _entries(passage: Passage) -> list[Span]:
+    """Each entry of a list by itself: 主演里有甲, "the cuisines include Kebab"; where it is the only one, 导演是乙."""
+    found = []
+    for entry in entries(passage.text):
+        if passage.lang == "zh":
+            told = f"{entry.label}{'是' if entry.alone else '里有'}{entry.value}"
+        else:
+            verb = "is" if entry.alone else "include" if entry.label.endswith("s") else "includes"
+            told = f"the {entry.label.lower()} {verb} {entry.value}"
+        found.append(Span(told, entry.start, entry.end, "entry", entry.value.lower()))
+    return found
 
 
 def _listed(passage: Passage) -> list[Span]:

@@ -184,7 +184,7 @@ class FrontMatter(_Part):
         match shape:
             case "np" | "quote":
                 return self.limits.np if shape == "np" else self.limits.quote
-            case "identity" | "clause" | "liking":
+            case "identity" | "clause" | "liking" | "entry":
                 return self.limits.clause
             case _:
                 return self.limits.title

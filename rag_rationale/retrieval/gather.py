@@ -14,6 +14,7 @@ import numpy as np
 
 from rag_rationale.corpus import item_passages
 from rag_rationale.errors import UnknownItemError
+from rag_rationale.retrieval.common import Common, in_common
 from rag_rationale.retrieval.copies import without_copies
 from rag_rationale.retrieval.history import history_of
 from rag_rationale.retrieval.leanings import Aim, aim_of, item_means
@@ -30,7 +31,7 @@ class Pool:
 
     `facts` are passages of the item's own text, `reviews` other people's, `history` the user's, most telling first.
     `ratings` are those of the item's trusted reviews. `query` is the centred query vector or None. `aim` is what the
-    item's side was scored by, None where nothing is known of the user.
+    item's side was scored by, None where nothing is known of the user. `common` is what it lists that liked items list.
     """
 
     item: Item
@@ -40,6 +41,7 @@ class Pool:
     ratings: tuple[float, ...]
     query: Vectors | None
     aim: Aim | None = None
+    common: tuple[Common, ...] = ()
 
 
 def gather(
@@ -78,14 +80,16 @@ def gather(
         aim = aim_of(history, about, item_means(history, snapshot, sieve), now=now)
     about = aim.ranked(about) if aim is not None else about
     rated = {p.passage.source_id: p.passage.rating for p in reviews if p.passage.rating is not None}
+    told = tuple(e for e in about if e.side == "item")
     return Pool(
         item=item,
-        facts=tuple(e for e in about if e.side == "item"),
+        facts=told,
         reviews=tuple(e for e in about if e.side == "review"),
         history=tuple(history),
         ratings=tuple(r for r in rated.values() if r is not None),
         query=query,
         aim=aim,
+        common=tuple(in_common(history, told, snapshot)),
     )
 
 

@@ -8,7 +8,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rag_rationale.types import Language, Passage
+from rag_rationale.retrieval.listings import Entry, Listings
+from rag_rationale.types import Item, Language, Passage
 
 _SAMPLE_AT_LEAST = 20  # passages of a language below which no word is called common
 _SAMPLE_TO_KNOW, _EVERYWHERE = 1500, 3  # passages sampled; items of which a word must be said to be no name
@@ -19,12 +20,14 @@ _TOKEN = re.compile(r"[A-Za-z0-9]+|[\u3400-\u9fff]")
 
 
 class Rarity:
-    """Inverse document frequency of words over a sample of an index's passages, per language.
+    """Inverse document frequency of words over a sample of an index's passages, per language, and of listed entries
+    over a sample of its items.
 
     Words are letters-and-digits runs, and pairs of Han characters, so that one measure serves both languages.
     """
 
-    def __init__(self, passages: Sequence[Passage]) -> None:
+    def __init__(self, passages: Sequence[Passage], items: Sequence[Item] = ()) -> None:
+        self._listings = Listings(items)
         self._total: Counter[Language] = Counter(p.lang for p in passages)
         self._counts: dict[Language, Counter[str]] = {"en": Counter(), "zh": Counter()}
         self._items: dict[str, set[str]] = defaultdict(set)
@@ -41,6 +44,10 @@ class Rarity:
         if total < _SAMPLE_AT_LEAST:
             return _CAP / 2
         return min(math.log((total + 1) / (self._counts[lang][unit] + 0.5)), _CAP)
+
+    def share(self, entry: Entry) -> float:
+        """The share of the items listing anything under the entry's label that list its value."""
+        return self._listings.share(entry)
 
     def rarest(self, words: str) -> float:
         """The rarity of the rarest word; 0 for none."""

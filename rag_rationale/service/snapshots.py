@@ -19,6 +19,7 @@ from rag_rationale.service.embedders import Embedders
 from rag_rationale.types import Embedder, Manifest, SourceReply
 
 _SAMPLE = 4000  # passages whose words are counted when an index is opened
+_ITEMS = 400  # items whose listed facts are counted then
 _HIDDEN = "█"
 PATIENCE = 1.0
 """Seconds between two looks at which version is current."""
@@ -131,7 +132,7 @@ class Snapshots:
             version = current_version(index_root(self._folder, name))
             snapshot = open_snapshot(self._folder, name, version=version)
             self.on_open(snapshot)
-            rarity = Rarity(snapshot.sample_passages(_SAMPLE))
+            rarity = Rarity(snapshot.sample_passages(_SAMPLE), snapshot.sample_items(_ITEMS))
             fresh = OpenIndex(snapshot, self._embedders.of(snapshot.manifest), rarity)
         except Exception as error:
             with self._lock:

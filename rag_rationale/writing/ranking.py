@@ -29,7 +29,7 @@ PLATITUDE = 0.15  # words that tell less ("the food is great") are for where not
 FITTING = 15.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
 ORDER = 0.1  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
-_WORDS = {"np", "clause", "liking", "identity", "quote"}
+_WORDS = {"np", "clause", "liking", "identity", "entry", "quote"}
 _NOT_PICKED = -5.0
 
 

@@ -18,7 +18,7 @@ from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
 from rag_rationale.types import Asserts, Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span, Tally
 
-_STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "np": 1, "quote": 1}
+_STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "entry": 2, "np": 1, "quote": 1}
 _WORDED = {"np", "clause", "liking", "identity", "quote"}  # slots that hold the user's own words
 MOST_SPANS = 2  # spans per slot that are tried, most telling first
 
@@ -40,6 +40,7 @@ class Writer:
         self._template, self._reader = template, reader
         self._random = random.Random(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "big"))
         self._used: list[str] = []
+        self._met: set[str] = set()
 
     def drafts(self, plan: Plan, *, mode: Mode) -> Iterator[Draft]:
         """Drafts of a plan in one mode, best frame first; none where no frame of the template fits the plan."""
@@ -52,9 +53,12 @@ class Writer:
     def accept(self, draft: Draft) -> None:
         """Remember that a draft was used, so that the next one is worded otherwise."""
         self._used.append(draft.frame)
+        self._met |= {f.evidence.passage.item_id for f in draft.fillers if f.evidence.side == "history"}
 
     def _fits(self, frame: Frame, plan: Plan) -> bool:
         if frame.kind != plan.kind or set(frame.roles) != set(plan.evidence):
+            return False
+        if plan.kind == "match" and (plan.aspect is not None) != any(s.shape == "entry" for s in frame.slots("facts")):
             return False
         return all(self._role_fits(frame, role, plan) for role in frame.roles)
 
@@ -70,7 +74,8 @@ class Writer:
         judged = "own" if plan.kind == "match" else "theirs"
         if role == judged and asserts.polarity not in (None, plan.polarity):
             return False
-        if role == "own" and not plan.akin and not any(s.shape in _WORDED for s in frame.slots(role)):
+        named = role == "own" and not any(s.shape in _WORDED for s in frame.slots(role))
+        if named and (not plan.akin or evidence[0].passage.item_id in self._met):  # "You gave X 4 stars" is said once
             return False
         if events is None:
             return True
@@ -136,7 +141,7 @@ class Writer:
             and (article is None or s.article in (None, article))
             and asserts.tense in (None, s.tense)
             and (spec is None or spec.allows(s, plan.evidence[role][0].side))
-            and (plan.aspect is None or shape != "clause" or _about(s, plan.aspect))
+            and (plan.aspect is None or shape not in {"clause", "entry"} or _about(s, plan.aspect))
         ]
         return sorted(spans, key=lambda s: -self._reader.telling(s.text))[:MOST_SPANS]
 
@@ -219,7 +224,7 @@ def _filler(slot: Slot, option: _Option, frame: Frame, plan: Plan) -> Filler:
         option.end,
         asserts,
         span.polarity if span else "neutral",
-        span.head if span and span.shape in {"np", "clause", "liking"} else tally.aspect if tally else "",
+        span.head if span and span.shape in {"np", "clause", "liking", "entry"} else tally.aspect if tally else "",
         span.tense if span else "none",
         tally,
     )
