@@ -41,6 +41,7 @@ _IRREALIS = re.compile(
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _TERM = re.compile(r"[a-z]{3,}")
 _TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
+_FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
 _POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
 
@@ -263,7 +264,8 @@ class English:
             article = next((t.lower_ for t in chunk if t.lower_ in {"a", "an"}), None)
             start = tokens.start_char
             shared = (head.lemma_.lower(), polarity)
-            for form, kind in ((f"the {bare}", "definite"), (f"{article} {bare}" if article else bare, "own")):
+            plain = bare.split(" ", 1)[1] if first < head.i and tokens[0].lower_ in _FAINT_PRAISE else bare
+            for form, kind in ((f"the {plain}", "definite"), (f"{article} {bare}" if article else bare, "own")):
                 yield Span(
                     form,
                     start,

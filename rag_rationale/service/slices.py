@@ -1,8 +1,8 @@
 """What shapes a rationale, as one key: the rows of the user and of the item, the versions, and what was asked.
 
-In the key: every passage, event and title that may be cited or compared, with their ratings, times, authors and trust;
-the request's options; the templates it may resolve to; writer, embedder, verifier, this package's version, the trust
-bound. Not in it: what an index measures over all its passages (word rarity, mean vectors, the background of cosines,
+In the key: every passage, event, title and description that may be cited or compared, with their ratings, times,
+authors and trust; the request's options; the templates it may resolve to; writer, embedder, verifier, this package's
+version, the trust bound. Not in it: what an index measures over all its passages (word rarity, mean vectors, the background of cosines,
 the praise head, the newest time). A night's additions move these a little and everywhere, so a key that held them would
 keep nothing; they choose between sentences that are each checked against their own passages, so an old choice stays
 true. Only their scale is in the key: the index's size in powers of two and its embedder. And a cached text has an age
@@ -76,7 +76,7 @@ def _user_slice(snapshot: Snapshot, user_id: str) -> bytes:
     rows = [*map(_row, passages), *(_json(asdict(event)) for event in events)]
     for item_id in sorted({p.item_id for p in passages} | {e.item_id for e in events}):
         item = snapshot.item(item_id)
-        rows.append(_json([item_id, item.title if item else None, item.categories if item else ()]))
+        rows.append(_json([item_id, *((item.title, item.description, item.categories) if item else ())]))
     for item_id in sorted({e.item_id for e in events}):
         rows += map(_row, snapshot.source_passages("item", item_id, "title"))
     return _hashed(rows)
