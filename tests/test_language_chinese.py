@@ -139,6 +139,8 @@ def test_what_a_reviewer_calls_the_thing(zh: Chinese, text: str, identity: str |
         ("老演员", "neutral"),
         ("好几个妹子都来了", "neutral"),
         ("没有第一部好看", "negative"),
+        ("没有隔壁街那家老馆子好吃", "negative"),
+        ("没有尿点很好看", "positive"),
         ("小青喜欢小白", "neutral"),
         ("孩子很喜欢", "positive"),
         ("结局圆满又温暖", "positive"),

@@ -32,6 +32,10 @@ _LEADS = frozenset("得又也最更都还倒")  # what stands before a one-chara
 _CLOSES = frozenset("的得了地极多些点")  # what may stand behind a one-character judgement
 _EXCEPT = re.compile(r"除了.{1,14}?(?:以外|之外|外|(?=[，, 都还也就没全]|其他|一无|一点))")
 _THAN = re.compile(r"比(?!较|例|赛|如|喻|对|划|方|起来|拟)[^，。]{1,14}?(?=更|还|都|要|强|好|差|精彩|[^，。]{0,2}多了)")
+_LESS = re.compile(  # 没有第一部好看, but not 没有尿点很好看
+    r"没有?(?!比|什么|任何|觉得|人|一)[^，。！？]{2,14}?(?<![很真太挺蛮超更常都也])"
+    r"(?=(?:好看|好吃|好喝|好玩|好用|好听|精彩|出彩|惊艳|有趣|有意思)(?:$|[了的，。！]))"
+)
 
 
 def irrealis(text: str) -> bool:
@@ -43,7 +47,9 @@ def polarity(text: str, words: Words) -> Polarity:
     """Polarity of a clause by its own words; "neutral" where they do not tell, tell both, or mean it otherwise."""
     if _UNSAID.search(text):
         return "neutral"
-    kept = _THAN.sub(" ", _EXCEPT.sub(" ", text))  # what is excepted, or compared with, is not what is judged
+    kept = _LESS.sub(
+        "不", _THAN.sub(" ", _EXCEPT.sub(" ", text))
+    )  # what is excepted, or compared with, is not what is judged
     score = _score(words.cut(kept), words)
     return "positive" if score > 0 else "negative" if score < 0 else "neutral"
 
