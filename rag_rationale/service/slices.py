@@ -2,11 +2,11 @@
 
 In the key: every passage, event, title and description that may be cited or compared, with their ratings, times,
 authors and trust; the request's options; the templates it may resolve to; writer, embedder, verifier, this package's
-version, the trust bound. Not in it: what an index measures over all its passages (word rarity, mean vectors, the background of cosines,
-the praise head, the newest time). A night's additions move these a little and everywhere, so a key that held them would
-keep nothing; they choose between sentences that are each checked against their own passages, so an old choice stays
-true. Only their scale is in the key: the index's size in powers of two and its embedder. And a cached text has an age
-after which it is written anew.
+version, the trust bound. Not in it: what an index measures over all its passages (word rarity, mean vectors, the
+background of cosines, the praise head, the newest time). A night's additions move these a little and everywhere, so a
+key that held them would keep nothing; they choose between sentences that are each checked against their own passages,
+so an old choice stays true. Only their scale is in the key: the index's size in powers of two and its embedder. And a
+cached text has an age after which it is written anew.
 """
 
 from __future__ import annotations
