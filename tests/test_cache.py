@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from rag_rationale.api import create_app
 from rag_rationale.building import build
 from rag_rationale.errors import SettingsError, UnknownEvidenceError
-from rag_rationale.service import Answers, Explainer, Step, open_answers
+from rag_rationale.service import Answers, Explainer, Step, open_answers, purge_answers
 from rag_rationale.service.cache import RationaleCache
 from rag_rationale.service.forgetting import Forgotten
 from rag_rationale.service.log import RationaleLog
@@ -271,6 +271,19 @@ def test_the_log_knows_ids_versions_and_verdicts_and_no_text(kept: Kept) -> None
     assert kept.log.get(first.id) is None
     kept.ask(seed=7)
     assert len(kept.state.rows("SELECT id FROM served")) == 1
+
+
+def test_a_purge_leaves_nothing_that_rests_on_other_versions(kept: Kept, shop: Explainer, tmp_path: Path) -> None:
+    label, text = shop.snapshots.get("shop").manifest.label, _text(kept.ask())
+    settings = shop.settings.model_copy(update={"state": tmp_path})
+    assert purge_answers(settings, "shop", keep=label) == (0, 0)
+    assert purge_answers(settings, "sho", keep="sho@later") == (0, 0)
+    assert kept.ask().cached
+    assert purge_answers(settings, "shop", keep="shop@later") == (1, 2)
+    assert not kept.state.rows("SELECT * FROM quoted UNION SELECT id, at FROM served")
+    assert text.encode() not in b"".join(path.read_bytes() for path in tmp_path.glob(f"{FILE}*"))
+    assert purge_answers(settings.model_copy(update={"state": tmp_path / "none"}), "shop", keep="") == (0, 0)
+    assert not (tmp_path / "none").exists()
 
 
 def test_two_installations_hash_a_user_differently(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk
+from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
 from rag_rationale.connect import LangChainEmbedder, LangChainEngine, RationaleEmbeddings, TextsLeaveWarning
@@ -186,8 +187,8 @@ def test_a_chat_model_says_that_it_cannot_score() -> None:
         ours.score(ScoreRequest("p", ("a", "b")))
 
 
-class TestRationaleEmbeddings(EmbeddingsUnitTests):
-    """LangChain's own suite."""
+class OverRationaleEmbeddings:
+    """What LangChain's suites ask of whom they are to test."""
 
     @property
     def embeddings_class(self) -> type[Embeddings]:
@@ -196,6 +197,14 @@ class TestRationaleEmbeddings(EmbeddingsUnitTests):
     @property
     def embedding_model_params(self) -> dict[str, Any]:
         return {"embedder": HashedEmbedder(16)}
+
+
+class TestRationaleEmbeddings(OverRationaleEmbeddings, EmbeddingsUnitTests):
+    """LangChain's own suite."""
+
+
+class TestRationaleEmbeddingsAtWork(OverRationaleEmbeddings, EmbeddingsIntegrationTests):
+    """LangChain's own suite of a model that answers."""
 
 
 def test_langchain_gets_our_vectors_in_plain_lists_also_asynchronously() -> None:

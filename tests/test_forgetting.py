@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import planted
 import pytest
 
@@ -99,6 +100,18 @@ def test_a_forgotten_user_stays_forgotten_when_the_sources_still_tell_of_her(run
         _assert_forgotten(_opened(tmp_path))
     assert USER not in (tmp_path / "indexes" / "shop" / "forgotten.json").read_text(encoding="utf-8")
     assert run(folder=tmp_path / "others").forgotten == 0
+
+
+def test_what_an_open_version_adds_up_of_an_item_loses_the_user_too(run: Run, tmp_path: Path) -> None:
+    run()
+    snapshot = _opened(tmp_path)
+    snapshot.forget(USER)
+    for item in ("i0", "i1"):
+        total, n = snapshot.item_offsets(item)
+        left, count = snapshot.offsets(snapshot.item_passages(item))
+        assert n == count == 6
+        np.testing.assert_allclose(total, left, atol=1e-5)
+    snapshot.close()
 
 
 def test_other_users_keep_all_they_had(run: Run, tmp_path: Path) -> None:

@@ -131,6 +131,11 @@ def assert_same(one: SnapshotReader, two: SnapshotReader, *, embedder: HashedEmb
     for item in one.item_ids():
         first, second = (sorted(s.item_passages(item), key=lambda p: p.id) for s in (one, two))
         np.testing.assert_array_equal(one.vectors(first), two.vectors(second))
+        clean = [p for p in first if p.quarantined is None]
+        for snapshot in (one, two):
+            total, n = snapshot.item_offsets(item)
+            np.testing.assert_allclose(total, one.offsets(clean)[0], atol=1e-4)
+            assert n == len(clean)
         exact = [s.knn(query, s.item_passages(item), k=3) for s in (one, two)]
         assert _scores(exact[0]) == _scores(exact[1])
     for over in ("passages", "items"):

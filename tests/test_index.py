@@ -154,7 +154,7 @@ def test_what_was_written_is_read_back(opened: Open, old: Path) -> None:
     assert snapshot.item_ids() == ["lamp", "soup", "door"]
     wanted = [p for row in OLD_ITEMS for _, cut in item_passages(row) for p in cut]
     wanted += [p for row in OLD_REVIEWS for _, cut in review_passages(row) for p in cut]
-    for row, passage in enumerate(wanted):
+    for row, passage in enumerate(sorted(wanted, key=lambda p: p.item_id)):  # item by item, an item's own first
         found = snapshot.passage(passage.id)
         assert found is not None
         assert found.row == row

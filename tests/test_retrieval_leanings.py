@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,12 @@ def said(
 
 
 def ranked(about: list[Evidence], history: list[Evidence], means: dict[str, Vectors]) -> list[Evidence]:
-    aim = aim_of(history, about, means, now=0)
-    return aim.ranked(about) if aim is not None else about
+    offsets = np.stack([e.vector * np.float32(e.specificity) for e in about])  # type: ignore[operator]
+    aim = aim_of(history, offsets, means, now=0)
+    if aim is None:
+        return about
+    scored = [replace(e, score=score) for e, score in zip(about, aim.fits(offsets).tolist(), strict=True)]
+    return sorted(scored, key=lambda e: -e.score)
 
 
 NO_MEANS: dict[str, Vectors] = {}

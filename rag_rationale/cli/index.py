@@ -24,6 +24,7 @@ from rag_rationale.index import (
     rollback,
 )
 from rag_rationale.index import verify as verify_index
+from rag_rationale.service import purge_answers
 
 _SHOWN_FAULTS = 5
 _BUILD_NOTES = """exit codes: 0 built (and active, unless --no-promote); 1 it failed, or was written but not promoted
@@ -76,7 +77,11 @@ def add_commands(commands: Any) -> None:
         ("gc", _gc, "delete old versions"),
         ("forget", _forget, "make a version without some users, who stay out of later builds"),
         ("compact", _compact, "write the current version's segments as one"),
-        ("purge", _purge, "delete every version but the current, and all bytes of what is gone"),
+        (
+            "purge",
+            _purge,
+            "delete all other versions, bytes of what is gone, and what cache and log hold of them",
+        ),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("name", metavar="NAME", nargs="?" if name == "list" else None)
@@ -198,6 +203,11 @@ def _compact(options: argparse.Namespace) -> int:
 
 
 def _purge(options: argparse.Namespace) -> int:
-    for deleted in purge(options.name, folder=load_settings().indexes):
+    settings = load_settings()
+    for deleted in purge(options.name, folder=settings.indexes):
         print(f"deleted {deleted}")
+    current = open_snapshot(settings.indexes, options.name)
+    current.close()
+    replies, rows = purge_answers(settings, options.name, keep=current.manifest.label)
+    print(f"deleted {replies:,} cached rationales and {rows:,} rows of the log that rested on other versions")
     return 0

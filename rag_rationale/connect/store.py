@@ -300,10 +300,9 @@ class SnapshotStore(VectorStore):
             for kept, _ in self._delta.values():
                 write(kept, writer)
             writer.finish_rows()
-            clean = [at for at, (kept, _) in enumerate(self._delta.values()) if kept.passage.quarantined is None]
-            if clean:
-                every = [vector for _, vector in self._delta.values()]
-                writer.set_vectors(clean, np.stack([every[at] for at in clean]))
+            vectors = {kept.passage.id: vector for kept, vector in self._delta.values()}
+            for batch in writer.clean_texts(chunk=len(vectors)):
+                writer.set_vectors([row for row, _, _ in batch], np.stack([vectors[name] for _, name, _ in batch]))
         finally:
             writer.close()
         return folder

@@ -20,7 +20,7 @@ _BLOCK = 4096
 def compact(target: Path, segments: Sequence[Path], tombstones: Iterable[Tombstone], *, dimension: int) -> Path:
     """Write what is left of `segments`, oldest first, as one segment into the new folder `target`, and return that.
 
-    Ids, texts and vectors stay as they are, rows keep their order. Nothing of a segment may be in a later one too
+    Ids, texts and vectors stay as they are. Nothing of a segment may be in a later one too
     unless a tombstone, which names segments by their folders, says so.
     """
     opened = [Segment(path) for path in segments]
@@ -28,9 +28,9 @@ def compact(target: Path, segments: Sequence[Path], tombstones: Iterable[Tombsto
     try:
         rows = Rows(opened, tombstones, dimension=dimension)
         for number, path in enumerate(segments):
-            writer.copy_living(path, rows.gone_from(number))
+            writer.copy_living(path, rows.gone_from(number), first=int(rows.offsets[number]))
+        living = writer.origins()
         writer.finish_rows()
-        living = np.setdiff1d(np.arange(len(rows)), np.fromiter(rows.dead, np.int64, len(rows.dead)))
         for at in range(0, len(living), _BLOCK):
             some = living[at : at + _BLOCK]
             writer.set_vectors(np.arange(at, at + len(some)).tolist(), rows.vectors(some))

@@ -6,7 +6,8 @@
       versions/<version>/
         manifest.json              written last; a version without it does not exist
         tombstones.jsonl           what is no longer there, by segment
-        passages.faiss items.faiss and their .rows.npy, statistics.npz, praise.npz where there are ratings enough
+        passages.faiss items.faiss and their .rows.npy, items.sums.npy items.told.npy, statistics.npz,
+                                   praise.npz where there are ratings enough
         segments/<id>/             segment.sqlite, vectors.npy
 
 Knows files and hashes; nothing of rows, vectors or search.

@@ -203,10 +203,14 @@ class Rows:
 
     def item_ids(self) -> list[str]:
         """Ids of the items that are there, in row order."""
-        found = (
-            item_id for number, segment in enumerate(self.segments) for _, item_id in self._living(number, segment)
-        )
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(item_id for _, item_id in self.living_item_rows()))
+
+    def living_item_rows(self) -> Iterator[tuple[int, str]]:
+        """(global item row, id) of the items that are there, in row order."""
+        for number, segment in enumerate(self.segments):
+            for row, item_id in segment.stream("SELECT row, item_id FROM items ORDER BY row"):
+                if (number, item_id) not in self._dead_items:
+                    yield row + int(self.item_offsets[number]), item_id
 
     def dead_item_rows(self) -> set[int]:
         """Global item rows of the items that are gone."""
@@ -234,12 +238,6 @@ class Rows:
     def _heeds(self, number: int, user_id: str) -> bool:
         """Whether a segment still speaks of what this user did."""
         return number not in self._silent and (number, user_id) not in self._dead_users
-
-    def _living(self, number: int, segment: Segment) -> Iterator[tuple[int, str]]:
-        """(row, id) of the items of a segment that are not gone."""
-        for row, item_id in segment.stream("SELECT row, item_id FROM items ORDER BY row"):
-            if (number, item_id) not in self._dead_items:
-                yield row, item_id
 
     def _all_dead(self, number: int, where: str, key: Sequence[object]) -> bool:
         if not self.dead:

@@ -1,7 +1,8 @@
 """One immutable segment: a SQLite file of rows and a NumPy file of float16 vectors, one vector per passage row.
 
-Rows are numbered from 0 in the order added. A quarantined passage has a row and a vector of zeros. Knows nothing of
-other segments, of what is gone, or of search.
+Rows are numbered from 0. Passages stand item by item, an item's own before its reviews', each in the order added, so
+that a request reads a few pages and not one a passage. A quarantined passage has a row and a vector of zeros. Knows
+nothing of other segments, of what is gone, or of search.
 """
 
 from __future__ import annotations
@@ -25,19 +26,22 @@ from rag_rationale.errors import SnapshotError
 from rag_rationale.index.layout import sha256
 from rag_rationale.types import Event, Item, Passage, SourceKind, User, Vectors
 
-_SCHEMA = """
+_PASSAGE = """id TEXT NOT NULL, kind TEXT NOT NULL, source_id TEXT NOT NULL, field TEXT NOT NULL, item_id TEXT NOT NULL,
+    "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, text TEXT NOT NULL, lang TEXT NOT NULL, user_id TEXT, rating REAL,
+    timestamp INTEGER, trust REAL NOT NULL, quarantined TEXT"""
+_SCHEMA = f"""
 CREATE TABLE items (row INTEGER PRIMARY KEY, item_id TEXT NOT NULL UNIQUE, data TEXT NOT NULL);
 CREATE TABLE sources (kind TEXT, source_id TEXT, field TEXT, text TEXT NOT NULL,
     PRIMARY KEY (kind, source_id, field)) WITHOUT ROWID;
-CREATE TABLE passages (row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, source_id TEXT NOT NULL,
-    field TEXT NOT NULL, item_id TEXT NOT NULL, "start" INTEGER NOT NULL, "end" INTEGER NOT NULL, text TEXT NOT NULL,
-    lang TEXT NOT NULL, user_id TEXT, rating REAL, timestamp INTEGER, trust REAL NOT NULL, quarantined TEXT);
+CREATE TABLE passages (row INTEGER PRIMARY KEY, {_PASSAGE});
+CREATE TABLE staging.passages (row INTEGER PRIMARY KEY, origin INTEGER, {_PASSAGE});
 CREATE TABLE users (user_id TEXT PRIMARY KEY, trust REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE digests (kind TEXT, source_id TEXT, digest BLOB NOT NULL, PRIMARY KEY (kind, source_id)) WITHOUT ROWID;
 CREATE TABLE events (row INTEGER PRIMARY KEY, user_id TEXT NOT NULL, item_id TEXT NOT NULL, event TEXT NOT NULL,
     timestamp INTEGER, value REAL);
 """
 _INDEXES = """
+CREATE UNIQUE INDEX passages_by_id ON passages (id);
 CREATE INDEX passages_by_item ON passages (item_id, kind);
 CREATE INDEX passages_by_user ON passages (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX passages_by_source ON passages (kind, source_id, field);
@@ -46,6 +50,7 @@ CREATE INDEX events_by_user ON events (user_id, timestamp);
 _COLUMNS = (
     'id, kind, source_id, field, item_id, "start", "end", text, lang, user_id, rating, timestamp, trust, quarantined'
 )
+_STANDING = "ORDER BY item_id, kind, row"  # 'item' comes before 'review'
 _NUMBERED = "ROW_NUMBER() OVER (ORDER BY row) - 1 + :first"
 _LIVING = {  # what is left of a segment `old`, by table, without the passages in `dead` and the ids in `lost`
     "items": f"""SELECT {_NUMBERED}, item_id, data FROM old.items
@@ -53,12 +58,14 @@ _LIVING = {  # what is left of a segment `old`, by table, without the passages i
     "sources": """SELECT * FROM old.sources s WHERE EXISTS (SELECT 1 FROM old.passages p
         WHERE p.kind = s.kind AND p.source_id = s.source_id AND p.field = s.field
         AND p.row NOT IN (SELECT row FROM dead))""",
-    "passages": f"""SELECT {_NUMBERED}, {_COLUMNS} FROM old.passages WHERE row NOT IN (SELECT row FROM dead)""",
+    "passages": f"""SELECT NULL, row + :origin, {_COLUMNS} FROM old.passages
+        WHERE row NOT IN (SELECT row FROM dead) ORDER BY row""",
     "users": "SELECT user_id, trust FROM old.users WHERE ('user', user_id) NOT IN (SELECT kind, id FROM lost)",
     "events": f"""SELECT {_NUMBERED}, user_id, item_id, event, timestamp, value FROM old.events
         WHERE ('user', user_id) NOT IN (SELECT kind, id FROM lost)""",
     "digests": "SELECT * FROM old.digests WHERE ('whole ' || kind, source_id) NOT IN (SELECT kind, id FROM lost)",
 }
+_STAGING = "staging.sqlite"
 _IN_ONE_QUERY = 500
 _CONNECTIONS = 4
 _MAPPED_BYTES = 1 << 36
@@ -86,6 +93,7 @@ class SegmentWriter:
         folder.mkdir(parents=True)
         self._folder, self._dimension = folder, dimension
         self._db = sqlite3.connect(folder / "segment.sqlite", isolation_level=None)
+        self._db.execute("ATTACH ? AS staging", (str(folder / _STAGING),))  # passages as they come, until all are here
         self._db.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; BEGIN; {_SCHEMA}")
         self._next = {"items": 0, "passages": 0, "events": 0}
         self._vectors: np.memmap[Any, np.dtype[np.float16]] | None = None
@@ -104,7 +112,7 @@ class SegmentWriter:
 
     def add_passages(self, passages: Iterable[Passage]) -> None:
         self._db.executemany(
-            f"INSERT INTO passages (row, {_COLUMNS}) VALUES ({', '.join('?' * 15)})",
+            f"INSERT INTO staging.passages (row, {_COLUMNS}) VALUES ({', '.join('?' * 15)})",
             (
                 (
                     self._row("passages"), p.id, p.kind, p.source_id, p.field, p.item_id, p.start, p.end, p.text,
@@ -134,8 +142,11 @@ class SegmentWriter:
     def has_item(self, item_id: str) -> bool:
         return self._db.execute("SELECT 1 FROM items WHERE item_id = ?", (item_id,)).fetchone() is not None
 
-    def copy_living(self, segment: Path, gone: GoneRows) -> None:
-        """Add what is left of a finished segment once `gone` is taken off; its vectors are set later."""
+    def copy_living(self, segment: Path, gone: GoneRows, *, first: int) -> None:
+        """Add what is left of a finished segment once `gone` is taken off; its vectors are set later.
+
+        Its passages are known by their row there, counted from `first`, to `origins`.
+        """
         lost = [("item", key) for key in gone.items] + [("user", key) for key in gone.users]
         lost += [(f"whole {kind}", key) for kind, key in gone.broken]
         self._db.execute("COMMIT")
@@ -151,15 +162,26 @@ class SegmentWriter:
             if table not in known or (gone.activity and table in {"events", "users"}):
                 continue
             how = "INSERT OR REPLACE" if table in {"users", "digests"} else "INSERT"
-            first = self._next.get(table, 0)
-            added = self._db.execute(f"{how} INTO main.{table} {query}", {"first": first}).rowcount
+            place = "staging" if table == "passages" else "main"
+            numbers = {"first": self._next.get(table, 0), "origin": first}
+            added = self._db.execute(f"{how} INTO {place}.{table} {query}", numbers).rowcount
             if table in self._next:
-                self._next[table] = first + added
+                self._next[table] += added
         self._db.executescript("DROP TABLE dead; DROP TABLE lost; DETACH old; BEGIN;")  # commits first
 
+    def origins(self) -> NDArray[np.int64]:
+        """Where the passage of each row was copied from, in the order of the rows. Before `finish_rows`."""
+        found = self._db.execute(f"SELECT origin FROM staging.passages {_STANDING}")
+        return np.fromiter((row for (row,) in found), np.int64, self.passages)
+
     def finish_rows(self) -> None:
-        """Index the rows and make room for the vectors, which are zeros until set."""
-        self._db.executescript(f"BEGIN; {_INDEXES} COMMIT; ANALYZE;")  # commits the rows first
+        """Put the passages in order, index the rows and make room for the vectors, which are zeros until set."""
+        self._db.execute(
+            f"INSERT INTO main.passages SELECT ROW_NUMBER() OVER ({_STANDING}) - 1, {_COLUMNS} FROM staging.passages "
+            f"{_STANDING}"
+        )
+        self._db.executescript(f"DETACH staging; BEGIN; {_INDEXES} COMMIT; ANALYZE;")  # commits the rows first
+        (self._folder / _STAGING).unlink()
         self._vectors = np.lib.format.open_memmap(
             self._folder / "vectors.npy", mode="w+", dtype=np.float16, shape=(self.passages, self._dimension)
         )

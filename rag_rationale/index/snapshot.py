@@ -17,13 +17,13 @@ from rag_rationale.index.rows import Rows
 from rag_rationale.index.searching import Gather, IndexFile, search_rows
 from rag_rationale.index.segments import Segment
 from rag_rationale.index.statistics import read_statistics
+from rag_rationale.index.sums import read_sums
 from rag_rationale.index.tombstones import read_tombstones
 from rag_rationale.types import LANGUAGES, Embedder, Event, Item, Language, Manifest, Passage, SourceKind, Vectors
 
 Over = Literal["passages", "items"]
 _KINDS: tuple[Over, ...] = ("passages", "items")
 _OWN_FIRST = "kind = 'review', row"
-_REMEMBERED = 20_000  # items whose offsets are kept in memory, 2 kB each
 
 
 class SnapshotReader:
@@ -35,13 +35,14 @@ class SnapshotReader:
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.folder, self._manifest = folder, manifest
         dimension = manifest.dimension
-        self._item_offsets: dict[str, tuple[Vectors, int]] = {}
+        self._recounted: set[str] = set()  # items that lost a passage since the version was written
         self._segments = [Segment(folder / "segments" / name) for name in manifest.segments]
         try:
             for segment in self._segments:
                 segment.check(dimension)
             self._rows = Rows(self._segments, read_tombstones(folder / "tombstones.jsonl"), dimension=dimension)
             self._statistics = read_statistics(folder / "statistics.npz", dimension=dimension)
+            self._sums = read_sums(folder, items=int(self._rows.item_offsets[-1]), dimension=dimension)
             self._heads = read_heads(folder / "praise.npz", dimension=dimension)
             self._files = {over: self._open_index(over) for over in _KINDS}
             self._allowed = {over: self._mask(over) for over in _KINDS}
@@ -123,13 +124,12 @@ class SnapshotReader:
         return self._offsets([(passage.row, passage.lang) for passage in passages])
 
     def item_offsets(self, item_id: str) -> tuple[Vectors, int]:
-        known = self._item_offsets.get(item_id)
-        if known is None:
-            where = "item_id = ? AND quarantined IS NULL"
-            known = self._offsets(list(self._rows.living_passages("lang", where, (item_id,))))
-            if len(self._item_offsets) < _REMEMBERED:
-                self._item_offsets[item_id] = known
-        return known
+        if self._sums is not None and item_id not in self._recounted:
+            row = self._rows.item_rows([item_id]).get(item_id)
+            if row is not None:
+                return self._sums.offset(row, self._statistics.centres)
+        where = "item_id = ? AND quarantined IS NULL"
+        return self._offsets(list(self._rows.living_passages("lang", where, (item_id,))))
 
     def centre(self, lang: Language) -> Vectors:
         return np.asarray(self._statistics.centres[LANGUAGES.index(lang)])
@@ -154,6 +154,7 @@ class SnapshotReader:
 
     def forget(self, user_id: str) -> None:
         """Hold nothing of a user any more, from now on and in this process; the files stay as they are."""
+        self._recounted |= {passage.item_id for passage in self.user_passages(user_id)}
         self._rows.forget(user_id)
         self._allowed = {over: self._mask(over) for over in _KINDS}
 

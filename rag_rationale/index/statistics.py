@@ -18,6 +18,8 @@ from rag_rationale.errors import SnapshotError
 from rag_rationale.types import LANGUAGES, Vectors
 
 Gather = Callable[[NDArray[np.int64]], Vectors]
+See = Callable[[NDArray[np.int64], Vectors], None]
+"""Shown positions and their vectors, shape (n, d), as they are passed over."""
 
 PAIRS = 20_000
 QUANTILES = 1001
@@ -40,16 +42,23 @@ def centre_vectors(vectors: Vectors, centres: NDArray[np.float32]) -> Vectors:
     return np.asarray(np.divide(rest, norms, out=np.zeros_like(rest), where=norms > 1e-6), dtype=np.float32)
 
 
-def measure(gather: Gather, languages: NDArray[np.int8], items: NDArray[np.int64], *, dimension: int) -> Statistics:
+def measure(
+    gather: Gather, languages: NDArray[np.int8], items: NDArray[np.int64], *, dimension: int, see: See | None = None
+) -> Statistics:
     """Centres over n passages, background over random pairs of one language from different items.
 
     `gather` returns the vectors at some of the positions 0 to n - 1; `languages` index LANGUAGES and `items` number the
-    items, both of shape (n,). The same input gives the same numbers. Without two items the background is zero.
+    items, both of shape (n,). `see` is shown every vector once. The same input gives the same numbers. Without two
+    items the background is zero.
     """
     centres = np.zeros((len(LANGUAGES), dimension), np.float64)
     for at in range(0, len(languages), _CHUNK):
         codes = languages[at : at + _CHUNK]
-        block = gather(np.arange(at, at + len(codes))).astype(np.float64)
+        positions = np.arange(at, at + len(codes))
+        vectors = gather(positions)
+        if see is not None:
+            see(positions, vectors)
+        block = vectors.astype(np.float64)
         for code in range(len(LANGUAGES)):
             centres[code] += block[codes == code].sum(axis=0)
     counts = np.bincount(languages, minlength=len(LANGUAGES))

@@ -21,6 +21,7 @@ from rag_rationale.index.praise import TRUSTED, Rated, fit_heads, write_heads
 from rag_rationale.index.rows import Rows
 from rag_rationale.index.segments import Segment, segment_id
 from rag_rationale.index.statistics import measure, write_statistics
+from rag_rationale.index.sums import SumsWriter
 from rag_rationale.index.tombstones import Gone, Tombstone, write_tombstones
 from rag_rationale.types import LANGUAGES, Language, Manifest, Vectors
 
@@ -133,12 +134,17 @@ def _write_searchable(
         contents.faiss["passages"] = write_index(
             folder / "passages.faiss", gather, count=len(positions), dimension=dimension
         )
-        statistics = measure(
-            gather,
-            np.array(contents.languages_of, np.int8),
-            np.array(contents.items_of, np.int64),
-            dimension=dimension,
+        languages, items = np.array(contents.languages_of, np.int8), np.array(contents.items_of, np.int64)
+        sums, item_rows = (
+            SumsWriter(folder, items=int(rows.item_offsets[-1]), dimension=dimension),
+            _rows_of(items, rows),
         )
+
+        def add(at: NDArray[np.int64], vectors: Vectors) -> None:
+            sums.add(item_rows[at], languages[at], vectors)
+
+        statistics = measure(gather, languages, items, dimension=dimension, see=add)
+        sums.close()
         write_statistics(folder / "statistics.npz", statistics)
         heads, contents.heads = fit_heads(gather, contents.rated, statistics.centres)
         if not np.isnan(heads.biases).all():
@@ -148,6 +154,17 @@ def _write_searchable(
         for segment in segments:
             segment.close()
     return contents
+
+
+def _rows_of(items: NDArray[np.int64], rows: Rows) -> NDArray[np.int64]:
+    """The global item row of each hash of an item id, -1 where there is none."""
+    known = {hash(item_id): row for row, item_id in rows.living_item_rows()}
+    hashes = np.array(sorted(known), np.int64)
+    if not len(hashes):
+        return np.full(len(items), -1)
+    places = np.minimum(np.searchsorted(hashes, items), len(hashes) - 1)
+    found = np.array([known[key] for key in hashes.tolist()], np.int64)[places]
+    return np.where(hashes[places] == items, found, -1)
 
 
 def _superseded(segments: Sequence[Segment]) -> Iterator[Tombstone]:

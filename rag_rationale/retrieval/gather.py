@@ -18,10 +18,11 @@ from rag_rationale.retrieval.common import Common, in_common
 from rag_rationale.retrieval.copies import without_copies
 from rag_rationale.retrieval.history import history_of
 from rag_rationale.retrieval.leanings import Aim, aim_of, item_means
-from rag_rationale.retrieval.scoring import Centred
+from rag_rationale.retrieval.scoring import Centred, Measured
 from rag_rationale.retrieval.sieve import Sieve
-from rag_rationale.types import Embedder, Evidence, Item, Passage, RationaleRequest, Snapshot, Vectors
+from rag_rationale.types import Embedder, Evidence, Item, Passage, RationaleRequest, Snapshot, SourceKind, Vectors
 
+_KINDS: tuple[SourceKind, ...] = ("item", "review")
 MOST_HISTORY = 300  # passages of a very heavy user's history that are looked at, newest first
 
 
@@ -65,31 +66,50 @@ def gather(
     vectors = Centred(snapshot, embedder)
     history = vectors.of(history)[:MOST_HISTORY]
     query = vectors.query(request.query) if request.query and request.query.strip() else None
-    name = snapshot.manifest.name
-    facts = [Evidence(_public(name, p), p, "item", item.title, inline=p.row < 0) for p in passages if p.kind == "item"]
-    reviews = [
-        Evidence(_public(name, p), p, "review", item.title, rating=p.rating, timestamp=p.timestamp)
-        for p in passages
-        if p.kind == "review"
-    ]
-    reviews = without_copies(vectors.of(reviews))
-    about = [*vectors.of(facts), *reviews]
+    told = vectors.measure(passages, [p.kind == "review" for p in passages])
+    kept = _speaking(passages, told)
+    offsets = told.vectors[kept] * told.lengths[kept, None]
     if query is not None:
         aim: Aim | None = Aim(query, np.zeros_like(query))
     else:
-        aim = aim_of(history, about, item_means(history, snapshot, sieve), now=now)
-    about = aim.ranked(about) if aim is not None else about
-    rated = {p.passage.source_id: p.passage.rating for p in reviews if p.passage.rating is not None}
-    told = tuple(e for e in about if e.side == "item")
+        aim = aim_of(history, offsets, item_means(history, snapshot, sieve), now=now)
+    scores = aim.fits(offsets).tolist() if aim is not None else [0.0] * len(kept)
+    about = [
+        _evidence(snapshot.manifest.name, item, passages[at], told, at, score)
+        for at, score in zip(kept, scores, strict=True)
+    ]
+    if aim is not None:
+        about.sort(key=lambda e: (-e.score, e.passage.row, e.passage.id))
+    rated = {passages[at].source_id: passages[at].rating for at in kept if passages[at].rating is not None}
+    facts = tuple(e for e in about if e.side == "item")
     return Pool(
         item=item,
-        facts=told,
+        facts=facts,
         reviews=tuple(e for e in about if e.side == "review"),
         history=tuple(history),
         ratings=tuple(r for r in rated.values() if r is not None),
         query=query,
         aim=aim,
-        common=tuple(in_common(history, told, snapshot)),
+        common=tuple(in_common(history, facts, snapshot)),
+    )
+
+
+def _speaking(passages: list[Passage], told: Measured) -> list[int]:
+    """Positions of what has a meaning, and is no copy of another review."""
+    facts, reviews = (
+        [at for at in np.flatnonzero(told.lengths).tolist() if passages[at].kind == kind] for kind in _KINDS
+    )
+    return facts + [reviews[n] for n in without_copies([passages[at] for at in reviews], told.vectors[reviews])]
+
+
+def _evidence(index: str, item: Item, p: Passage, told: Measured, at: int, score: float) -> Evidence:
+    length, praise, vector = float(told.lengths[at]), told.praise[at], told.vectors[at]
+    if p.kind == "item":
+        return Evidence(
+            _public(index, p), p, "item", item.title, score, None, None, None, p.row < 0, length, praise, vector
+        )
+    return Evidence(
+        _public(index, p), p, "review", item.title, score, None, p.rating, p.timestamp, False, length, praise, vector
     )
 
 

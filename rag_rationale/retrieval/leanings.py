@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rag_rationale.retrieval.scoring import WORDED, normalised, told, weight_of
+from rag_rationale.retrieval.scoring import WORDED, normalised, weight_of
 from rag_rationale.retrieval.sieve import Sieve
 from rag_rationale.types import Evidence, Snapshot, Vectors
 
@@ -35,30 +35,20 @@ class Aim:
         made: Vectors = (rest @ self.taste) / np.maximum(np.linalg.norm(rest, axis=1), _NOTHING)
         return made
 
-    def ranked(self, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """Evidence with its score, best first; ties in the order of the rows."""
-        if not evidence:
-            return []
-        scores = self.fits(np.stack([_offset(e) for e in evidence])).tolist()
-        made = [told(e, e.vector, e.specificity, e.praise, score) for e, score in zip(evidence, scores, strict=True)]
-        return sorted(made, key=lambda e: (-e.score, e.passage.row, e.passage.id))
 
+def aim_of(history: Sequence[Evidence], about: Vectors, means: Mapping[str, Vectors], *, now: int) -> Aim | None:
+    """What a user's history asks of texts about an item; None where nothing of it tells.
 
-def aim_of(
-    history: Sequence[Evidence], about: Sequence[Evidence], means: Mapping[str, Vectors], *, now: int
-) -> Aim | None:
-    """What a user's history asks of the evidence `about` an item; None where nothing of it tells.
-
-    Likes and complaints both tell what matters to her. `means` has one vector per item of the history, as `item_means`
-    makes them; `now` is unix seconds.
+    Likes and complaints both tell what matters to her. `about`, shape (n, d), are the texts' vectors less their
+    language's centre; `means` has one vector per item of the history, made by `item_means`; `now` is unix seconds.
     """
     spoken = [e for e in history if e.event in WORDED or (e.rating or HIGH) >= HIGH]
     leanings = [_leaning(e, means.get(e.passage.item_id)) for e in spoken]
-    if not about or not any(one.any() for one in leanings):
+    if not len(about) or not any(one.any() for one in leanings):
         return None
     weights = [weight_of(e, now) for e in spoken]
     taste = normalised(np.average(np.stack(leanings), axis=0, weights=weights).astype(np.float32))
-    return Aim(taste, _shrunk(np.sum([_offset(e) for e in about], axis=0), len(about)))
+    return Aim(taste, _shrunk(about.sum(axis=0), len(about)))
 
 
 def item_means(history: Sequence[Evidence], snapshot: Snapshot, sieve: Sieve) -> dict[str, Vectors]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_rationale import __version__
+from rag_rationale.config import Settings
 from rag_rationale.errors import RagRationaleError, UnknownTemplateError
 from rag_rationale.grounding import VERSION
 from rag_rationale.index import SnapshotReader
@@ -21,7 +22,7 @@ from rag_rationale.service.explainer import Explainer, Step, share_of
 from rag_rationale.service.forgetting import Forgotten
 from rag_rationale.service.log import RationaleLog
 from rag_rationale.service.slices import Slices
-from rag_rationale.service.state import State
+from rag_rationale.service.state import FILE, State
 from rag_rationale.types import (
     LANGUAGES,
     Rationale,
@@ -194,6 +195,18 @@ def open_answers(explainer: Explainer) -> tuple[Answers, State]:
         forgotten=Forgotten(state),
     )
     return answers, state
+
+
+def purge_answers(settings: Settings, index: str, *, keep: str) -> tuple[int, int]:
+    """Delete what cache and log hold of versions of an index but the one of this label; how many replies and rows."""
+    if not (settings.state / FILE).exists():
+        return 0, 0
+    state = State(settings.state)
+    try:
+        cache = RationaleCache(state, largest=settings.cache_mb * _MEGABYTE, days=settings.cache_days)
+        return cache.purge(index, keep=keep), RationaleLog(state, days=settings.log_days).purge(index, keep=keep)
+    finally:
+        state.close()
 
 
 def _authors(reply: Rationale, snapshot: Snapshot) -> set[str]:

@@ -67,9 +67,19 @@ class RationaleCache:
     def erase(self, user: str) -> int:
         """Delete what was written for a user, and what quotes her to others; returns how many replies went."""
         who = self._state.hashed(user)
-        doomed = "SELECT key FROM quoted WHERE author = ? UNION SELECT key FROM replies WHERE user = ?"
+        return self._delete(
+            "SELECT key FROM quoted WHERE author = ? UNION SELECT key FROM replies WHERE user = ?", who, who
+        )
+
+    def purge(self, index: str, *, keep: str) -> int:
+        """Delete what was written over versions of an index but the one of this label; how many replies went."""
+        label = "json_extract(reply, '$.provenance.index')"
+        doomed = f"SELECT key FROM replies WHERE substr({label}, 1, ?) = ? AND {label} != ?"
+        return self._delete(doomed, len(index) + 1, f"{index}@", keep)
+
+    def _delete(self, doomed: str, *parameters: object) -> int:
         with self._lock, self._state.writing() as db:
-            keys = db.execute(doomed, (who, who)).fetchall()
+            keys = db.execute(doomed, parameters).fetchall()
             db.executemany("DELETE FROM replies WHERE key = ?", keys)
             db.executemany("DELETE FROM quoted WHERE key = ?", keys)
             self._size = self._measured_in(db)

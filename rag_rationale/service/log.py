@@ -92,3 +92,11 @@ class RationaleLog:
             gone = db.execute("DELETE FROM served WHERE user = ?", (self._state.hashed(user),)).rowcount
         self._state.flush()
         return int(gone)
+
+    def purge(self, index: str, *, keep: str) -> int:
+        """Delete the rows of versions of an index but the one of this label; returns how many."""
+        query = "DELETE FROM served WHERE substr(index_label, 1, ?) = ? AND index_label != ?"
+        with self._state.writing() as db:
+            gone = db.execute(query, (len(index) + 1, f"{index}@", keep)).rowcount
+        self._state.flush()
+        return int(gone)

@@ -106,7 +106,7 @@ class Snapshot(Protocol):
         """Sum, shape (d,), of these passages' vectors less their language's centre, and how many they are."""
 
     def item_offsets(self, item_id: str) -> tuple[Vectors, int]:
-        """`offsets` of every clean passage that speaks of the item, remembered while the snapshot is open."""
+        """`offsets` of every clean passage that speaks of the item, added up when the version was written."""
 
     def centre(self, lang: Language) -> Vectors:
         """Mean vector of the passages in that language, shape (d,); zeros where there are none."""
