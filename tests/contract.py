@@ -385,14 +385,17 @@ _MANY_SAY = r"[Mm]ore than one reviewer|不止一位"
 _COUNT_SAYS = r"\d+ of \d+ reviewers|\d+ complain of it|\d+位(?:评价者|不满意)"
 _CLAIMS: list[tuple[str, Holds]] = [
     (rf"{_MANY_SAY}|{_COUNT_SAYS}", _on("review")),
-    (r"(?:\b[Yy]ou|\] and) bought\b|(?:[您你]也?|，也)买过", _did("purchase")),
-    (r"(?:\b[Yy]ou|\] and) looked at\b|(?:[您你]也?|，也)浏览过", _did("view", "click")),
+    (r"(?:\b[Yy]ou(?: also)?) bought\b|(?:[您你]也?|，也)买过", _did("purchase")),
+    (r"(?:\b[Yy]ou(?: also)?) looked at\b|(?:[您你]也?|，也)浏览过", _did("view", "click")),
     (r"(?:[您你]也?|，也)看过", _did("view", "click")),
-    (r"(?:\b[Yy]ou|\] and) put in your basket\b|(?:[您你]也?|，也)加购过", _did("cart")),
-    (r"(?:\b[Yy]ou|\] and) saved\b|(?:[您你]也?|，也)收藏过", _did("save")),
+    (r"(?:\b[Yy]ou(?: also)?) put in your basket\b|(?:[您你]也?|，也)加购过", _did("cart")),
+    (r"(?:\b[Yy]ou(?: also)?) saved\b|(?:[您你]也?|，也)收藏过", _did("save")),
     (rf"\b[Yy]ou gave {_UP_TO} (?P<stars>\d(?:\.\d+)?) stars?", _rated),
     (rf"[您你]给(?:了|{_UP_TO}打过)(?P<stars>\d(?:\.\d+)?)星", _rated),
-    (rf"\b[Yy]ou (?:praised|wrote|complained)\b|[您你]评价“|[您你]写过|[您你]在“{_UP_TO}的评价里", _did("review")),
+    (
+        rf"\b[Yy]ou (?:praised|singled out|wrote|complained)\b|[您你]评价“|[您你]写过|[您你]在“{_UP_TO}的评价里",
+        _did("review"),
+    ),
     ("[您你]说过“|[您你]的评价是|在[您你]看来|[您你]称赞过", _did("review")),
     (rf"[您你]称赞过|[您你]在“{_UP_TO}称赞了", _liked("history")),
     (rf"[您你]评价{_UP_TO}时抱怨", _disliked),
@@ -402,29 +405,33 @@ _CLAIMS: list[tuple[str, Holds]] = [
         r"\b(?:[Oo]ne|[Aa]) reviewer\b|\b[Ss]omeone who reviewed\b|有人|[有一]位评价者|有评价|评价里还提到",
         _on("review"),
     ),
-    (r"\bthe description\b|\bThe description\b|介绍(?:里写着|写着|原文|的说法)", _on("item")),
+    (
+        r"\bthe description\b|\bThe description\b|介绍(?:[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么说|说得)",
+        _on("item"),
+    ),
     (r"; this time, the (?P<label>[^;\[]+?) (?:includes?|is) (?P<value>[^;\[]+?)(?= \[)", _lists),
     (
         rf"(?:再看|而|这次推荐的)“{_UP_TO}”[，的](?!有人|有评价)(?P<label>[^”，；\[]{{1,8}}?)(?:里有|是)(?P<value>[^，；\[]+)(?=\[)",
         _lists,
     ),
-    (r"^This is\b|, and this is\b|^这是|而这是", _on("item")),
+    (r"^This is\b|, and this is\b|^This article is\b|^这是|而这是", _on("item")),
 ]
 
 
 # What ready templates call people and deeds, each as the default ones do.
 _SYNONYMS = {
-    r"\b(buyer|reader|guest|member)(?=s?\b)": "reviewer",
-    "去过的人里，有一位": "有一位评价者",
-    "买家|读者|组员|去过的人": "评价者",
-    r"\b([Yy]ou|\] and) nearly booked\b": r"\1 put in your basket",
-    r"\b([Yy]ou|\] and) put on your list\b": r"\1 put in your basket",
-    r"\b([Yy]ou|\] and) (?:booked|rented)\b": r"\1 bought",
-    r"\b([Yy]ou|\] and) opened\b": r"\1 looked at",
+    r"\b(buyer|reader|traveller|member)(?=s?\b)": "reviewer",
+    "(?:去过|买过)的人里，有一位": "有一位评价者",
+    "留言(?=里还)": "评价",
+    "买家|读者|组员|游客": "评价者",
+    r"\b([Yy]ou(?: also)?) nearly booked\b": r"\1 put in your basket",
+    r"\b([Yy]ou(?: also)?) put on your list\b": r"\1 put in your basket",
+    r"\b([Yy]ou(?: also)?) (?:booked|rented)\b": r"\1 bought",
+    r"\b([Yy]ou(?: also)?) opened\b": r"\1 looked at",
     r"([您你]也?|，也)点开过": r"\1看过",
     r"([您你]也?|，也)订过": r"\1买过",
-    r"\b([Tt]he) article\b": r"\1 description",
-    "文章(?=里写着|原文|的说法)": "介绍",
+    r"\b([Tt]he) (?:article|product page|blurb|listing)\b": r"\1 description",
+    "(?:文章|简介|商品页|小组介绍)(?=[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么说|说得)": "介绍",
 }
 
 
@@ -458,7 +465,7 @@ def _claims(case: _Case) -> Iterator[str]:
 
 def _is_said(case: _Case, text: str, claim: re.Match[str]) -> bool:
     """Whether the words are not the template's but stand in what a citation of the sentence quotes or names."""
-    words = claim[0].removeprefix("] and ").removeprefix("，也")
+    words = claim[0].removeprefix("，也")
     labels = (int(n) for n in _MARKER.findall(text))
     return any(words in e["text"] or words in case.title(e) for e in case.cited(labels))
 

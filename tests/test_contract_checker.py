@@ -218,7 +218,7 @@ RIGHT_TOO = [
     single("merit", "One reviewer writes: “The hip belt spreads the load.” [1]", {**BELT, "label": 1}),
     single(
         "match",
-        "You bought Peatline Boots [1] and looked at Desk Lamp [2], and this is made for long hikes [3].",
+        "You bought Peatline Boots [1], you also looked at Desk Lamp [2], and this is made for long hikes [3].",
         evidence(1, "history", "boots", "title", 0, 14, event="purchase", timestamp=20),
         {**VIEWED, "label": 2},
         evidence(3, "item", "pack", "description", 0, 32),
@@ -426,7 +426,7 @@ def test_a_single_corruption_is_caught(corrupt: Corruption, complaint: str, cata
         (RIGHT_TOO[2], "4 stars", "5 stars", "5 stars"),
         (RIGHT_TOO[2], "You gave Peatline Boots 4 stars", "You praised Peatline Boots", "'You praised'"),
         (RIGHT_TOO[3], "spreads the load.”", "carries the load.”", "quotes what no citation says"),
-        (RIGHT_TOO[4], "] and looked at", "] and bought", "'] and bought'"),
+        (RIGHT_TOO[4], "you also looked at", "you also bought", "'you also bought'"),
     ],
 )
 def test_a_claim_that_its_row_does_not_prove_is_caught(
