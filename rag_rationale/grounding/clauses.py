@@ -181,5 +181,6 @@ def _titles(claim: Claim) -> list[str]:
 def _masked(text: str, titles: Sequence[str], *, quotes: bool = True) -> str:
     """The text with titles, and with `quotes` what stands in quotation marks, blanked out, offsets kept."""
     for title in titles:
-        text = re.sub(re.escape(title), lambda m: " " * len(m[0]), text, flags=re.IGNORECASE)
+        if title.lower() in text.lower():
+            text = re.sub(re.escape(title), lambda m: " " * len(m[0]), text, flags=re.IGNORECASE)
     return QUOTED.sub(lambda m: m[0][0] + " " * (len(m[0]) - 2) + m[0][-1], text) if quotes else text

@@ -94,8 +94,7 @@ class Hold:
 def hold(clause: Clause, others: Sequence[Source], language: Language) -> Hold:
     """Measure a clause against its sources; `others` are the sentence's other sources, from which it may borrow."""
     words = [w for w in clause.content if not _stars(w, clause)]
-    placed = place_words(clause.sources, language)
-    index = {key: [p for p in placed if p.token.key == key] for key in {p.token.key for p in placed}}
+    placed, index = place_words(clause.sources, language)
     matches = [match_words(w, index, language) for w in words]
     titles = [t for s in clause.sources for t in tokens(s.title, language)]
     held = [
@@ -140,7 +139,7 @@ def hold(clause: Clause, others: Sequence[Source], language: Language) -> Hold:
 
 def best_sentences(clause: Clause, language: Language, *, most: int) -> list[str]:
     """The sentences of the sources that hold most of the clause's words, in text order."""
-    placed = place_words(clause.sources, language)
+    placed, _ = place_words(clause.sources, language)
     keys = {w.key for w in clause.content}
     shares: dict[tuple[int, int], list[Placed]] = {}
     for place in placed:
@@ -181,8 +180,7 @@ def _covered_by(words: Sequence[Token], sources: Sequence[Source], language: Lan
     """The greatest coverage by one of these sources alone; 0 where there is none."""
     best = 0.0
     for source in sources:
-        placed = place_words((source,), language)
-        index = {p.token.key: [p] for p in placed}
+        _, index = place_words((source,), language)
         found = [max((s for s, _ in match_words(w, index, language)), default=0.0) for w in words]
         best = max(best, mean(found) if words else 0.0)
     return best

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from rag_rationale.grounding.calibration import Calibration, calibrations
 from rag_rationale.grounding.clauses import Clause, cut, labels
 from rag_rationale.grounding.facts import fact_doubts, fact_faults
-from rag_rationale.grounding.holding import Hold, hold
+from rag_rationale.grounding.holding import FEATURES, Hold, hold
 from rag_rationale.grounding.meaning import closeness, gain
 from rag_rationale.grounding.speaking import attitude, speaking_faults
 from rag_rationale.types import Claim, Embedder, Engine, Language, Tier, Verdict
@@ -25,6 +25,7 @@ _STRANGERS: dict[Language, int] = {"en": 3, "zh": 2}
 _OTHERWISE = 0.5  # borrowed words: so much better held by another label, they are credited to the wrong one
 _PROVEN = {"number": 0.3, "excluded": 0.1, "named": 0.3, "each": 0.6, "flipped": 0.0}
 """Above so much of these in words that are otherwise copied, a sentence is false: hard faults."""
+_COPIED = {name: f"copied.{name}" for name in FEATURES}
 _DECISIVE: dict[Language, dict[str, float]] = {"en": {}, "zh": {"copied.contradicts": 0.3}}
 """Features that decide alone above so much, faults or none: no true sentence of that language had them."""
 _TOLD: dict[str, tuple[float, str]] = {
@@ -63,7 +64,8 @@ _TOLD: dict[str, tuple[float, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """What the lexical tier found in a sentence: the features of its worst clause by feature, faults and hints."""
+    """What the lexical tier found in a sentence: features, each the worst over the clauses (those of 0 are left out),
+    faults and hints."""
 
     features: dict[str, float]
     faults: tuple[str, ...]
@@ -157,8 +159,9 @@ def examine(claim: Claim) -> Examined:
         if weight > least:
             weakest, least = clause, weight
         for name, value in held.features.items():
-            features[name] = max(features.get(name, 0.0), value)
-            features[f"copied.{name}"] = max(features.get(f"copied.{name}", 0.0), value * copied)
+            if value > 0:
+                features[name] = max(features.get(name, 0.0), value)
+                features[_COPIED[name]] = max(features.get(_COPIED[name], 0.0), value * copied)
     return Examined(features, tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(hints)), weakest)
 
 

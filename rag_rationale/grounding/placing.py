@@ -22,27 +22,32 @@ class Placed:
     at: int
 
 
-def place_words(sources: Sequence[Source], language: Language) -> list[Placed]:
-    """Every word of the sources, in order."""
-    made = []
-    for number, source in enumerate(sources):
-        made += [
-            Placed(t, (number, t.piece), (number, t.sentence), i) for i, t in enumerate(tokens(source.text, language))
-        ]
-    return made
+Index = dict[str, list[Placed]]
+"""Places by the key of their word, in order."""
 
 
-def match_words(word: Token, index: dict[str, list[Placed]], language: Language) -> list[tuple[float, Placed]]:
+def place_words(sources: Sequence[Source], language: Language) -> tuple[list[Placed], Index]:
+    """Every word of the sources, in order, and the same by key. Both are remembered: they must not be changed."""
+    return _placed(tuple(source.text for source in sources), language)
+
+
+@lru_cache(maxsize=4096)
+def _placed(texts: tuple[str, ...], language: Language) -> tuple[list[Placed], Index]:
+    made: list[Placed] = []
+    for number, text in enumerate(texts):
+        made += [Placed(t, (number, t.piece), (number, t.sentence), i) for i, t in enumerate(tokens(text, language))]
+    index: Index = {}
+    for place in made:
+        index.setdefault(place.token.key, []).append(place)
+    return made, index
+
+
+def match_words(word: Token, index: Index, language: Language) -> list[tuple[float, Placed]]:
     """(score, place) of every word of the sources that says what `word` says."""
     if exact := index.get(word.key):
         return [(1.0, p) for p in exact if same(word, p.token, language)]
-    alike = [(_same(word, other[0].token, language), other) for other in index.values()]
+    alike = [(same(word, other[0].token, language), other) for other in index.values()]
     return [(score, p) for score, other in alike if score for p in other]
-
-
-@lru_cache(maxsize=65536)
-def _same(one: Token, other: Token, language: Language) -> float:
-    return same(one, other, language)
 
 
 def nearest_pieces(words: Sequence[Token], matches: Sequence[list[tuple[float, Placed]]]) -> dict[int, tuple[int, int]]:

@@ -34,8 +34,8 @@ def shifting(
     found = {}
     for name, pattern in known.cues.items():
         said = set(pattern.findall(own))
-        found[name] = float(bool(said) and bool(said - set(pattern.findall(there))))
-        found[f"un{name}"] = float(bool(set(pattern.findall(near)) - said))
+        found[name] = float(bool(said) and not said.issubset(pattern.findall(there)))
+        found[f"un{name}"] = float(any(cue not in said for cue in pattern.findall(near)))
     wished = bool(clause.sources) and all(s.event in _ASKED for s in clause.sources)
     found["done"] = float(wished and clause.voice == "user" and not known.wished.search(own))
     found["unowned"] = float(_unowned(clause))
@@ -95,7 +95,6 @@ def each(clause: Clause, words: Sequence[Token], language: Language) -> float:
         return 0.0
     shares = []
     for numbers in people.values():
-        placed = place_words([clause.sources[n] for n in numbers], language)
-        index = {key: [p for p in placed if p.token.key == key] for key in {p.token.key for p in placed}}
+        _, index = place_words([clause.sources[n] for n in numbers], language)
         shares.append(mean([max((s for s, _ in match_words(w, index, language)), default=0.0) for w in words]))
     return 1 - min(shares)

@@ -113,17 +113,20 @@ def same(one: Token, other: Token, language: Language) -> float:
     """How far one word says what the other says: 1 for the same word, less for one kin to it or alike, else 0."""
     if one.number is not None or other.number is not None:
         return float(one.number == other.number)
-    if one.key == other.key:
+    return _alike(one.key, other.key, language)
+
+
+@lru_cache(maxsize=262144)
+def _alike(one: str, other: str, language: Language) -> float:
+    if one == other:
         return 1.0
-    groups, others = _groups(one, language), _groups(other, language)
-    if groups and not groups.isdisjoint(others):
+    known = _groups(language)
+    if not known.get(one, frozenset()).isdisjoint(known.get(other, ())):
         return 0.9
     if language == "zh":
-        return _share_han(one.key, other.key)
-    shorter, longer = sorted((one.key, other.key), key=len)
-    if len(shorter) >= 4 and longer.startswith(shorter):
-        return 0.8
-    return 0.0
+        return _share_han(one, other)
+    shorter, longer = sorted((one, other), key=len)
+    return 0.8 if len(shorter) >= 4 and longer.startswith(shorter) else 0.0
 
 
 def excluded(one: Token, other: Token, language: Language) -> bool:
@@ -250,13 +253,8 @@ def _stemmer() -> Any:
     return snowballstemmer.stemmer("english")
 
 
-@lru_cache(maxsize=16384)
-def _groups(token: Token, language: Language) -> frozenset[int]:
-    return _alike(language).get(token.key, frozenset())
-
-
 @cache
-def _alike(language: Language) -> dict[str, frozenset[int]]:
+def _groups(language: Language) -> dict[str, frozenset[int]]:
     made: dict[str, set[int]] = {}
     for word, groups in wording(language).alike.items():
         made.setdefault(_key(word, language), set()).update(groups)
