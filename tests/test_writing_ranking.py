@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rag_rationale.config import load_settings
 from rag_rationale.generation import ScriptedEngine
@@ -55,6 +56,18 @@ def test_a_passage_that_fits_counts_as_much_as_its_words() -> None:
 
 def test_no_fit_makes_up_for_words_that_do_not_read() -> None:
     assert ranker().best([draft("broth thick the was"), draft("the garden was quiet")], hurry=False) == 1
+
+
+def test_a_catalogue_s_own_words_need_not_read_as_prose() -> None:
+    garbled = draft("broth thick the was")
+    assert ranker().best([garbled], hurry=False) is None
+    assert ranker().best([_of_the_item_itself(garbled)], hurry=False) == 0
+
+
+def _of_the_item_itself(made: Draft) -> Draft:
+    (filler,) = made.fillers
+    listed = replace(filler, evidence=replace(filler.evidence, side="item"))
+    return replace(made, parts=tuple(listed if part is filler else part for part in made.parts))
 
 
 def test_in_a_hurry_no_words_are_embedded_and_their_passages_tell() -> None:

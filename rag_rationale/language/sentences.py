@@ -43,6 +43,7 @@ _GAP = re.compile(r"[^\S\n]+")
 _TOKEN_BEFORE = re.compile(rf"[^\s(\[{{（【“\"‘,，{HAN}]*$")
 _WORD_AFTER = re.compile(r"\s*[\"“‘(]*([A-Za-z']+)")
 _ADDRESS = re.compile(r"://|www\.|\S@\S|\.(?:com|net|org|co|cn|io|html?|php)\b")
+_INITIAL = re.compile(r"(?<![A-Za-z])[A-Z]$")
 _INITIALS = re.compile(r"[A-Za-z](?:\.[A-Za-z])*")
 
 
@@ -123,6 +124,8 @@ def _is_end(line: str, begin: int, stop: re.Match[str], lang: Language) -> bool:
         return True
     if run[0] not in _STOP and run[0] != ";":  # emoji alone
         return bool(_HAN.match(follow)) if lang == "zh" else follow.isupper()
+    if lang == "zh" and run == "." and _INITIAL.search(before):
+        return False  # J. R. R. 托尔金
     if lang == "zh" and (_HAN.match(before[-1]) or _HAN.match(follow)) and not (before[-1].isdigit() and glued):
         return True
     if ";" in run:

@@ -35,6 +35,7 @@ _BONUS: dict[str, float] = {
 FIT = 3.0  # what a cosine of 1 to what the user cares about is worth in a passage
 _SHARED = 0.2  # share of items from which listing the same thing as a liked item is no reason
 _COMMON_AFTER, _COMMONS = 2, 2  # matches in words that come before those by listed facts, and how many there are
+_LISTINGS = 2  # listed facts that may be told where there is nothing else, what the item's categories say first
 _SOMETHING = 0.45  # how much a description must tell to stand beside what people say
 _TOLD = WORDED | {"rating"}  # history that is more than a verb
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
@@ -125,7 +126,7 @@ class Planner:
         prose = [e for e in told if not LISTED.match(e.passage.text)]
         kinds = [word.lower() for word in self._pool.item.categories]
         told = sorted(told, key=lambda e: -sum(word in e.passage.text.lower() for word in kinds))
-        return prose or (told[:1] if bare else [])
+        return [*prose, *(e for e in told[:_LISTINGS] if e not in prose)] if bare else prose
 
     def _matches(self, fresh: _Fresh) -> Iterator[Plan]:
         """Pairs of something the user cares about and something the item offers, by closeness and worth."""

@@ -75,10 +75,11 @@ class Ranker:
         return min(sum(self._telling(f.text) for f in draft.fillers if f.evidence.side != "history"), 1.0)
 
     def _value(self, draft: Draft, place: int) -> float | None:
-        scores = [s for f in self._scored_fillers(draft) if (s := self._scores.get((f.shape, f.text))) is not None]
-        likelihood = min(scores, default=0.0)
-        if likelihood < WORST:
-            return None
+        scored = self._scored_fillers(draft)
+        scores = {f.slot: s for f in scored if (s := self._scores.get((f.shape, f.text))) is not None}
+        if any(scores.get(f.slot, 0.0) < WORST for f in scored if f.evidence.side != "item"):
+            return None  # a catalogue's own words read as they read
+        likelihood = min(scores.values(), default=0.0)
         fits = [self._fit_of(f) for f in draft.fillers if _speaks_of_item(f)]
         fit = sum(fits) / max(len(fits), 1)
         own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
