@@ -81,7 +81,7 @@ def test_it_is_measured_by_the_services_own_instruments(tmp_path: Path) -> None:
     assert found["variety.unique.counterpart"].value == pytest.approx((1 + 0.5 + 0.5) / 3)
     assert found["personal.pairs.all.counterpart"].value == 0.5
     assert {m.standing for m in found.values()} == {"counterpart"}
-    hidden = [r.prefix.rsplit("\n\n", 1)[-1] for r in engine.history[asked:] if isinstance(r, GenerateRequest)]
+    hidden = [r.prefix.rsplit("\n\n", 1)[-1] for r in list(engine.history)[asked:] if isinstance(r, GenerateRequest)]
     assert len(hidden) == found["personal.pairs.all.counterpart"].n
     assert not any(
         s.text in prompt for prompt in hidden for s in material.subjects if s.item == attempts[0].subject.item

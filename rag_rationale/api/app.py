@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from rag_rationale import __version__
 from rag_rationale.api import admin, examples, indexes, many, problems
-from rag_rationale.api.desk import LOOK, Desk
+from rag_rationale.api.desk import Desk
 from rag_rationale.api.guarding import Guard, Rates, reader_of
 from rag_rationale.api.keys import Keys
 from rag_rationale.api.limits import BodyLimit
@@ -87,10 +87,10 @@ def create_app(
 
         With `"stream": true` the reply is a stream of server-sent events.
         """
-        steps = desk.steps(body, request, tick=heartbeat if body.stream else LOOK)
         if body.stream:
+            steps = desk.steps(body, request, tick=heartbeat)
             return EventStream(await anext(steps), steps)
-        return await _whole(steps, request)
+        return await _whole(desk.last(body, request), request)
 
     app.include_router(many.router(desk))
     app.include_router(admin.router(given))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import closing
 from typing import TypeVar
 
 from fastapi import Request
@@ -33,6 +34,20 @@ class Desk:
         stop, due = threading.Event(), self._due([body])
         return self._watched(lambda: self.answers.steps(due()[0], stop=stop), stop, request, tick)
 
+    def last(self, body: RationaleRequest, request: Request) -> AsyncGenerator[Step | None, None]:
+        """The last of the steps alone: each that is handed over between threads costs as much as a look-up."""
+        stop, due = threading.Event(), self._due([body])
+
+        def begin() -> Iterator[Step]:
+            with closing(self.answers.steps(due()[0], stop=stop)) as steps:
+                for step in traced(steps):
+                    if stop.is_set():
+                        return
+                    if step.rationale is not None:
+                        yield step
+
+        return watched(self._workers.pull(_begun(begin), tick=LOOK, stop=stop), self._metrics, request.scope)
+
     def many(
         self, asked: Sequence[RationaleRequest], request: Request
     ) -> AsyncGenerator[tuple[int, Step | RagRationaleError] | None, None]:
@@ -47,7 +62,7 @@ class Desk:
     def _watched(
         self, begin: Callable[[], Iterator[T]], stop: threading.Event, request: Request, tick: float
     ) -> AsyncGenerator[T | None, None]:
-        steps = self._workers.pull(_begun(begin), tick=tick, stop=stop)
+        steps = self._workers.pull(_begun(lambda: traced(begin())), tick=tick, stop=stop)
         return watched(steps, self._metrics, request.scope)
 
     def _due(self, asked: Sequence[RationaleRequest]) -> Callable[[], list[RationaleRequest]]:
@@ -64,4 +79,4 @@ class Desk:
 
 def _begun(begin: Callable[[], Iterator[T]]) -> Iterator[T]:
     """The iterator made only when the first item is asked for, closed with this one."""
-    yield from traced(begin())
+    yield from begin()

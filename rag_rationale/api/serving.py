@@ -14,6 +14,7 @@ from rag_rationale.api.readiness import open_indexes
 from rag_rationale.errors import SettingsError
 from rag_rationale.service import Answers, Explainer
 
+_SWITCH = 0.0005  # seconds a thread may keep the others waiting: with 5 ms, four at work made refusals wait for 20
 _GRACE = 10  # seconds that open requests have once the server is told to stop
 
 
@@ -26,6 +27,7 @@ def serve(
     The explainer stays the caller's to close.
     """
     server, bound = open_server(explainer, host, port, answers=answers, keys=keys)
+    sys.setswitchinterval(_SWITCH)
     with bound:
         for line in _introduction(explainer, bound):
             print(line, file=sys.stderr, flush=True)

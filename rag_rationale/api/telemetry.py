@@ -109,6 +109,9 @@ class _Held(Collector):
         tokens = getattr(explainer.engine, "evaluated_tokens", None)
         if isinstance(tokens, int):
             yield CounterMetricFamily("rag_rationale_engine_tokens", "Tokens run through the writer.", value=tokens)
+        jobs = getattr(explainer.engine, "jobs", None)
+        if isinstance(jobs, int):
+            yield GaugeMetricFamily("rag_rationale_engine_jobs", "Jobs in the writer, waiting or at work.", value=jobs)
         if cache is not None:
             yield GaugeMetricFamily("rag_rationale_cache_bytes", "Bytes of cached rationales.", value=cache.size)
         told = GaugeMetricFamily("rag_rationale_index_info", "The version that answers.", labels=["index", "version"])

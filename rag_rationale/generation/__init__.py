@@ -45,7 +45,7 @@ def open_engine(
 
         return RemoteEngine(str(llm), key=key, context=context)
     if str(llm) == "scripted":
-        return ScriptedEngine(name=name or "scripted", context_tokens=context)
+        return ScriptedEngine(name=name or "scripted", context_tokens=context, remembered=100)
     from rag_rationale.generation.llama import LlamaEngine
 
     return LlamaEngine(llm, name=name, threads=threads, context=context, lora=lora)

@@ -75,6 +75,11 @@ class LlamaEngine:
         """Tokens run through the model since it was opened: what caching saves is missing from it."""
         return self._scheduler.evaluated
 
+    @property
+    def jobs(self) -> int:
+        """How many are at work or waiting: each at work holds sequences."""
+        return self._scheduler.jobs + self._tasks.qsize()
+
     def score(self, request: ScoreRequest) -> list[Score]:
         """One score per candidate, in the order given; [] for none.
 

@@ -65,7 +65,12 @@ class Scheduler:
     @property
     def busy(self) -> bool:
         """Whether any task is waiting or at work."""
-        return bool(self._waiting or self._working)
+        return self.jobs > 0
+
+    @property
+    def jobs(self) -> int:
+        """How many are waiting or at work."""
+        return len(self._waiting) + len(self._working)
 
     def add(self, task: Task) -> None:
         """Let a task wait for its turn."""

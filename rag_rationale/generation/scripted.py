@@ -20,15 +20,15 @@ class ScriptedEngine:
     A candidate scores higher the more of its words (in Chinese: characters) stand in the prefix, per word, so neither
     long nor short ones win by length; a hash of the texts breaks ties. Generation returns the texts enqueued, oldest
     first, else the choice that scores best, else the last line of the prefix or the last message. `history` holds every
-    request in order.
+    request in order, or the newest `remembered`.
     """
 
-    def __init__(self, *, name: str = "scripted", context_tokens: int = 4096) -> None:
+    def __init__(self, *, name: str = "scripted", context_tokens: int = 4096, remembered: int | None = None) -> None:
         self._name = name
         self._context_tokens = context_tokens
         self._queue: deque[str] = deque()
         self._lock = threading.Lock()
-        self.history: list[ScoreRequest | GenerateRequest] = []
+        self.history: deque[ScoreRequest | GenerateRequest] = deque(maxlen=remembered)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from rag_rationale import __version__
@@ -78,7 +78,7 @@ class Answers:
         """The rationale for one request. Errors as of `Explainer.explain`."""
         return next(step.rationale for step in self.steps(request) if step.rationale is not None)
 
-    def steps(self, request: RationaleRequest, *, stop: threading.Event | None = None) -> Iterator[Step]:
+    def steps(self, request: RationaleRequest, *, stop: threading.Event | None = None) -> Generator[Step, None, None]:
         """The steps to the rationale, all at once where it is cached. Errors as of `Explainer.steps`."""
         for _, step in self.many([request], stop=stop):
             if isinstance(step, RagRationaleError):

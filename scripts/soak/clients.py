@@ -1,0 +1,156 @@
+"""Clients of a running service: those that ask again once answered, those that come whatever happens, those that die.
+
+Knows HTTP alone. What it heard lies in `Heard`, in the order of the answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+Ask = tuple[str, dict[str, Any]]
+"""Path and body of a POST."""
+
+_DYING = """
+import socket, sys
+host, port, head = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
+line = socket.create_connection((host, port))
+line.sendall(head)
+got = b""
+while b"event: evidence" not in got:
+    got += line.recv(65536) or sys.exit("no stream: " + repr(got))
+print("reading", flush=True)
+sys.stdin.read()
+"""
+
+
+@dataclass
+class Heard:
+    """What came back. `failed` counts connections that broke; `replies` hold the bodies of status 200."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    seconds: dict[int, list[float]] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
+    replies: list[tuple[str, Any]] = field(default_factory=list)
+    hits: int = 0
+    impolite: int = 0
+
+    @property
+    def count(self) -> int:
+        return self.statuses.total() + self.failed.total()
+
+    @property
+    def troubles(self) -> int:
+        """Whatever was neither answered nor politely refused."""
+        refused = self.statuses[429] + self.statuses[503]
+        return self.count - self.statuses[200] - refused + self.impolite
+
+    def ms(self, share: float, *statuses: int) -> float:
+        """Milliseconds that this share of the replies of some statuses stayed below; NaN without any."""
+        spent = sorted(s for status in statuses for s in self.seconds.get(status, ()))
+        return spent[min(int(len(spent) * share), len(spent) - 1)] * 1000 if spent else float("nan")
+
+
+class Clients:
+    """Clients of the service at `url`. `keep` has the bodies of their replies kept."""
+
+    def __init__(self, url: str, *, keep: bool = False) -> None:
+        self._url, self._keep = url, keep
+        self.heard = Heard()
+
+    async def until_answered(
+        self, asks: Iterator[Ask], *, clients: int, requests: int | None = None, seconds: float = float("inf")
+    ) -> Heard:
+        """`clients` that ask again as soon as they are answered, for a number of requests or a time."""
+        end = time.perf_counter() + seconds
+        left = iter(range(requests if requests is not None else 1 << 60))
+
+        async def client() -> None:
+            while time.perf_counter() < end and next(left, None) is not None:
+                await self._ask(http, next(asks))
+
+        async with self._open(clients) as http:
+            await asyncio.gather(*(client() for _ in range(clients)))
+        return self.heard
+
+    async def at_rate(self, asks: Iterator[Ask], *, rate: float, seconds: float) -> Heard:
+        """So many requests a second, at random times (a Poisson process), whether or not any is answered."""
+        chance, under_way = random.Random(0), set[asyncio.Task[None]]()
+        async with self._open(2000) as http:
+            began, due = time.perf_counter(), 0.0
+            while (due := due + chance.expovariate(rate)) < seconds:
+                await asyncio.sleep(max(began + due - time.perf_counter(), 0))
+                task = asyncio.create_task(self._ask(http, next(asks)))
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+            await asyncio.gather(*under_way)
+        return self.heard
+
+    def _open(self, connections: int) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        return httpx.AsyncClient(base_url=self._url, timeout=120, limits=limits)
+
+    async def _ask(self, http: httpx.AsyncClient, ask: Ask) -> None:
+        path, body = ask
+        began = time.perf_counter()
+        try:
+            reply = await http.post(path, json=body)
+        except httpx.HTTPError as error:
+            self.heard.failed[type(error).__name__] += 1
+            return
+        spent = time.perf_counter() - began
+        self.heard.statuses[reply.status_code] += 1
+        self.heard.seconds.setdefault(reply.status_code, []).append(spent)
+        self.heard.hits += reply.headers.get("x-cache") == "hit"
+        if reply.status_code in (429, 503) and not reply.headers.get("retry-after", "").isdigit():
+            self.heard.impolite += 1
+        if reply.status_code == 200 and self._keep:
+            self.heard.replies += [(path, each) for each in rationales_in(reply)]
+        if reply.status_code == 200 and body.get("stream") and "event: done" not in reply.text:
+            self.heard.failed["stream without an end"] += 1
+
+
+def rationales_in(reply: httpx.Response) -> list[dict[str, Any]]:
+    """Every rationale of a reply: of one, of a stream, of a batch or of recommendations."""
+    if reply.headers["content-type"].startswith("text/event-stream"):
+        done = reply.text.partition("event: done\ndata: ")[2]
+        return [json.loads(done)] if done else []
+    body = reply.json()
+    entries = body.get("entries") or body.get("recommendations")
+    return [body] if entries is None else [each["rationale"] for each in entries if each["rationale"]]
+
+
+def kill_while_streaming(url: str, body: dict[str, Any]) -> None:
+    """A client in a process of its own that is killed once its stream has begun."""
+    at = urlsplit(url)
+    data = json.dumps(body | {"stream": True})
+    head = f"POST /v1/rationales HTTP/1.1\r\nHost: {at.netloc}\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(data.encode())}\r\n\r\n{data}"
+    command = [sys.executable, "-S", "-c", _DYING, str(at.hostname), str(at.port), head]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
+        assert client.stdout is not None
+        told = client.stdout.readline()
+        client.kill()
+    if told != b"reading\n":
+        raise RuntimeError(f"the stream did not begin: {told!r}")
+
+
+def waited(holds: Callable[[], bool], *, seconds: float) -> float:
+    """Seconds until `holds`; NaN where it did not in time."""
+    began = time.perf_counter()
+    while not holds():
+        if time.perf_counter() - began > seconds:
+            return float("nan")
+        time.sleep(0.01)
+    return time.perf_counter() - began
