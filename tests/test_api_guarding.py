@@ -226,10 +226,8 @@ def test_a_server_told_to_stop_ends_what_it_began(shop_folder: Path, tmp_path: P
 # --- erasing ----------------------------------------------------------------------------------------------------------
 
 
-def test_one_call_erases_a_user_from_cache_log_and_answers(
-    shop_folder: Path, known: Mapping[Language, Analyser], tmp_path: Path
-) -> None:
-    shop = serving.open_planted(shop_folder, known)
+def test_one_call_erases_a_user_from_cache_log_and_answers(known: Mapping[Language, Analyser], tmp_path: Path) -> None:
+    shop = serving.open_planted(tmp_path, known)
     state = State(tmp_path)
     cache, log = RationaleCache(state, largest=1 << 20, days=1), RationaleLog(state, days=1)
     with TestClient(create_app(shop, answers=Answers(shop, cache=cache, log=log))) as client:

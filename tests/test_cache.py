@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from rag_rationale.api import create_app
 from rag_rationale.building import build
 from rag_rationale.errors import SettingsError, UnknownEvidenceError
+from rag_rationale.index import rollback
 from rag_rationale.service import Answers, Explainer, Step, open_answers, purge_answers
 from rag_rationale.service.cache import RationaleCache
 from rag_rationale.service.forgetting import Forgotten
@@ -171,9 +172,9 @@ def test_a_nightly_rebuild_keeps_what_did_not_change(tmp_path: Path, known: Mapp
 
 
 @pytest.fixture
-def own_shop(shop_folder: Path, shop: Explainer) -> Iterator[Explainer]:
-    """An explainer over index `shop` in which people may be forgotten."""
-    made = serving.open_planted(shop_folder, shop.analysers)
+def own_shop(tmp_path: Path, shop: Explainer) -> Iterator[Explainer]:
+    """An explainer over an index `shop` of its own, in which people may be forgotten."""
+    made = serving.open_planted(tmp_path, shop.analysers)
     yield made
     made.close()
 
@@ -203,7 +204,7 @@ def test_of_an_erased_user_nothing_is_left_that_was_written_for_her_or_quotes_he
 
 
 def test_an_erased_user_is_unknown_at_once_after_a_restart_and_in_another_process(
-    own_shop: Explainer, shop_folder: Path, tmp_path: Path
+    own_shop: Explainer, tmp_path: Path
 ) -> None:
     def opened(explainer: Explainer) -> tuple[Answers, State]:
         settings = explainer.settings.model_copy(update={"state": tmp_path})
@@ -215,12 +216,12 @@ def test_an_erased_user_is_unknown_at_once_after_a_restart_and_in_another_proces
     assert running.answer(body).personal
     candidate = next(e.id for s in running.steps(body) for e in s.evidence if e.side == "history")
     assert running.evidence(candidate, user_id="author-ann").text
-    command = serving.open_planted(shop_folder, own_shop.analysers)
+    command = serving.open_planted(tmp_path, own_shop.analysers)
     erasing, second = opened(command)
     assert erasing.erase("author-ann").indexes == ("shop",)
     assert erasing.erase("author-ann").indexes == ()
     assert erasing.erase("author-nobody").indexes == ()
-    restarted = serving.open_planted(shop_folder, own_shop.analysers)
+    restarted = serving.open_planted(tmp_path, own_shop.analysers)
     again, third = opened(restarted)
     for answers in (running, erasing, again):
         assert not answers.answer(body).personal
@@ -230,6 +231,24 @@ def test_an_erased_user_is_unknown_at_once_after_a_restart_and_in_another_proces
         each.close()
     for made in (command, restarted):
         made.close()
+
+
+def test_a_rollback_after_erasing_brings_nobody_back(own_shop: Explainer, tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    answers = Answers(own_shop, forgotten=Forgotten(state))
+    assert "zip broke" in answers.answer(ASKED).model_dump_json()  # author-dan's words
+    answers.erase("author-dan")
+    indexes = tmp_path / "indexes"
+    build(
+        "shop", **serving.catalogue(tmp_path / "next"), embedder=own_shop.embedder, folder=indexes
+    )  # still tells of him
+    own_shop.snapshots.reload("shop")
+    assert "zip broke" not in answers.answer(ASKED).model_dump_json()
+    assert state.rows("SELECT user FROM forgotten") == []
+    rollback(indexes, "shop")
+    own_shop.snapshots.reload("shop")
+    assert "zip broke" not in answers.answer(ASKED).model_dump_json()
+    state.close()
 
 
 def test_the_id_of_an_erased_user_goes_once_the_index_is_built_without_her(

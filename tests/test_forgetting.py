@@ -10,11 +10,11 @@ import numpy as np
 import planted
 import pytest
 
-from rag_rationale.building import BuildReport, Forgotten, build, compact_index, forget_users, purge
+from rag_rationale.building import BuildReport, build, compact_index, forget_users, purge
 from rag_rationale.cli.main import main
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.errors import SnapshotError
-from rag_rationale.index import SnapshotReader, list_versions, open_snapshot, verify
+from rag_rationale.index import Forgotten, SnapshotReader, list_versions, open_snapshot, rollback, verify
 
 WORDS = "Quokkas nibbled my xylophone while the zeppelin hummed."
 USER = "user-zyx-98"
@@ -112,6 +112,38 @@ def test_what_an_open_version_adds_up_of_an_item_loses_the_user_too(run: Run, tm
         assert n == count == 6
         np.testing.assert_allclose(total, left, atol=1e-5)
     snapshot.close()
+
+
+def test_going_back_to_an_older_version_brings_no_forgotten_user_back(run: Run, tmp_path: Path) -> None:
+    run()
+    folder, query = tmp_path / "indexes", HashedEmbedder().embed([WORDS], role="query")
+    forget_users("shop", [USER], folder=folder)
+    rollback(folder, "shop")
+    old = _opened(tmp_path)
+    assert old.user_passages(USER) == old.user_events(USER) == []
+    assert not [p for p in old.item_passages("i0") if p.source_id == "zz1"]
+    assert old.nearest(query, k=1, over="passages")[0][0][1] < 0.5
+    assert old.user_passages("u1") != []
+    old.close()
+    whole = open_snapshot(folder, "shop", whole=True)
+    assert len(whole.user_passages(USER)) == 1
+    whole.close()
+    run()  # a build upon it writes her out again
+    _assert_forgotten(_opened(tmp_path))
+
+
+def test_one_command_erases_a_user_from_every_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run()
+    run(reviews=planted.write_jsonl(tmp_path / "r.jsonl", _reviews()[1:]))
+    for name in ("INDEXES", "STATE"):
+        monkeypatch.setenv(f"RAG_RATIONALE_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setenv("RAG_RATIONALE_EMBEDDER", "hashed")
+    assert main(["erase", USER, "--purge"]) == 0
+    assert json.loads(capsys.readouterr().out)["indexes"] == ["shop"]
+    assert _holding(tmp_path / "indexes", USER, "Quokkas", "xylophone") == set()
+    assert len(list_versions(tmp_path / "indexes" / "shop")) == 1
 
 
 def test_other_users_keep_all_they_had(run: Run, tmp_path: Path) -> None:

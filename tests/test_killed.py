@@ -14,10 +14,10 @@ import planted
 import pytest
 from test_incremental import assert_same
 
-from rag_rationale.building import Forgotten, build
+from rag_rationale.building import build
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.errors import RagRationaleError
-from rag_rationale.index import current_version, list_versions, open_snapshot, verify
+from rag_rationale.index import Forgotten, current_version, list_versions, open_snapshot, verify
 
 KILLING = Path(__file__).parent / "killing.py"
 EMBEDDER = HashedEmbedder(64)

@@ -11,13 +11,13 @@ from tempfile import mkdtemp
 
 from rag_rationale.building.checkpoint import SCRATCH, Checkpoint, clear, is_worth_keeping
 from rag_rationale.building.filling import Files, fill
-from rag_rationale.building.forgotten import Forgotten
 from rag_rationale.building.guards import check_size, check_smoke
 from rag_rationale.building.report import BuildReport
 from rag_rationale.building.reuse import KnownVectors
 from rag_rationale.building.unchanged import Unchanged
 from rag_rationale.corpus import ColumnMap
 from rag_rationale.index import (
+    Forgotten,
     Segment,
     SegmentWriter,
     SnapshotReader,

@@ -64,7 +64,7 @@ class KnownVectors:
 
 def _sound_snapshot(folder: Path, name: str, embedder: Embedder) -> SnapshotReader | None:
     try:
-        snapshot = open_snapshot(folder, name)
+        snapshot = open_snapshot(folder, name, whole=True)
     except RagRationaleError:
         return None
     try:

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from rag_rationale.building.checkpoint import SCRATCH, clear
-from rag_rationale.building.forgotten import Forgotten
 from rag_rationale.index import (
+    Forgotten,
     Tombstone,
     collect_garbage,
     compact,

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rag_rationale.building import BuildReport, Forgotten, build, compact_index, forget_users, purge
+from rag_rationale.building import BuildReport, build, compact_index, forget_users, purge
 from rag_rationale.cli.progress import ProgressLine
 from rag_rationale.config import load_settings
 from rag_rationale.connect import open_embedder
 from rag_rationale.corpus import read_columns, ready_maps
 from rag_rationale.index import (
+    Forgotten,
     collect_garbage,
     describe_versions,
     diff,

@@ -1,6 +1,7 @@
 """Snapshots on disk and the door to FAISS."""
 
 from rag_rationale.index.compacting import compact
+from rag_rationale.index.forgotten import Forgotten
 from rag_rationale.index.layout import (
     check_files,
     current_version,
@@ -30,6 +31,7 @@ from rag_rationale.index.versions import (
 from rag_rationale.index.writing import write_version
 
 __all__ = [
+    "Forgotten",
     "Segment",
     "SegmentWriter",
     "SnapshotReader",

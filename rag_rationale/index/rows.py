@@ -89,6 +89,12 @@ class Rows:
                     return float(found[0][0])
         return 1.0
 
+    def users(self) -> set[str]:
+        """Ids of all that some segment tells anything of."""
+        query = """SELECT DISTINCT user_id FROM passages WHERE user_id IS NOT NULL
+            UNION SELECT user_id FROM events UNION SELECT user_id FROM users"""
+        return {user for segment in self.segments for (user,) in segment.stream(query)}
+
     def forget(self, user_id: str) -> None:
         """Treat what the segments hold of a user as gone."""
         for segment in self.segments:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag_rationale.errors import EmbedderMismatchError, InvalidRequestError, SnapshotError, UnknownIndexError
+from rag_rationale.index.forgotten import Forgotten
 from rag_rationale.index.layout import check_files, current_version, index_root, read_manifest, version_folder
 from rag_rationale.index.praise import read_heads
 from rag_rationale.index.rows import Rows
@@ -152,10 +153,11 @@ class SnapshotReader:
         names = self._rows.names({int(positions[at]) for row in hits for at, _ in row}, over=over)
         return [[(names[int(positions[at])], score) for at, score in row] for row in hits]
 
-    def forget(self, user_id: str) -> None:
-        """Hold nothing of a user any more, from now on and in this process; the files stay as they are."""
-        self._recounted |= {passage.item_id for passage in self.user_passages(user_id)}
-        self._rows.forget(user_id)
+    def forget(self, *users: str) -> None:
+        """Hold nothing of these users any more, from now on and in this process; the files stay as they are."""
+        for user_id in users:
+            self._recounted |= {passage.item_id for passage in self.user_passages(user_id)}
+            self._rows.forget(user_id)
         self._allowed = {over: self._mask(over) for over in _KINDS}
 
     def close(self) -> None:
@@ -204,9 +206,10 @@ def _close_all(segments: Sequence[Segment]) -> None:
         segment.close()
 
 
-def open_snapshot(folder: Path, name: str, *, version: str | None = None) -> SnapshotReader:
+def open_snapshot(folder: Path, name: str, *, version: str | None = None, whole: bool = False) -> SnapshotReader:
     """Open the current version of an index, or the one named. Checks the manifest and sizes, not hashes.
 
+    Whom this index must forget it does not hold, however old it is; but `whole`, to make the next version of it.
     UnknownIndexError where there is no such index or version; SnapshotError where it is damaged.
     """
     root = index_root(folder, name)
@@ -224,7 +227,11 @@ def open_snapshot(folder: Path, name: str, *, version: str | None = None) -> Sna
             f"{manifest.label} is damaged: {' '.join(faults[:5])}",
             remedy="Roll back with `rag-rationale index rollback`, or rebuild.",
         )
-    return SnapshotReader(place, manifest)
+    forgotten = Forgotten(root)
+    snapshot = SnapshotReader(place, manifest)
+    if forgotten and not whole:
+        snapshot.forget(*(user for user in snapshot.rows.users() if user in forgotten))
+    return snapshot
 
 
 def check_embedder(manifest: Manifest, embedder: Embedder | None) -> None:

@@ -1,17 +1,23 @@
-"""Who must be treated as unknown in an index that still holds her, until a later version does not.
+"""Who must be treated as unknown in an index that still holds her.
 
-The id is kept for just as long: it goes once an opened version of the index has nothing of the user.
+A hash of her id joins the index's own list, which builds leave out and every opened version heeds, older ones too. The
+id itself is kept for other processes of this state folder, until an opened version of the index has nothing of her; for
+good only where the index's folder is read only, so that the list could not be told.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+from pathlib import Path
 
+from rag_rationale.index import Forgotten as Listed
 from rag_rationale.index import SnapshotReader
 from rag_rationale.service.state import State
 
 _SCHEMA = """CREATE TABLE IF NOT EXISTS forgotten (number INTEGER PRIMARY KEY AUTOINCREMENT, index_name TEXT NOT NULL,
     user TEXT NOT NULL, UNIQUE (index_name, user))"""
+_log = logging.getLogger(__name__)
 
 
 class Forgotten:
@@ -26,7 +32,11 @@ class Forgotten:
                 db.execute(_SCHEMA)
 
     def add(self, snapshot: SnapshotReader, user: str) -> bool:
-        """Have a user forgotten in an index from now on; False where the index has nothing of her."""
+        """Have a user forgotten in an index from now on; False where this version has nothing of her."""
+        try:
+            Listed(_root(snapshot)).add([user])
+        except OSError as error:
+            _log.warning("index %s cannot be told whom to forget: %s", snapshot.manifest.name, error)
         if not _holds(snapshot, user):
             return False
         if self._state is not None:
@@ -49,12 +59,16 @@ class Forgotten:
             for number, user in found:
                 if _holds(snapshot, user):
                     snapshot.forget(user)
-                elif known != label:  # a version that was built without her
+                elif known != label and user in Listed(_root(snapshot)):  # a version that was built without her
                     with self._state.writing() as db:
                         db.execute("DELETE FROM forgotten WHERE number = ?", (number,))
             if found or known != label:
                 self._heeded[name] = (label, found[-1][0] if found else 0)
         return bool(found)
+
+
+def _root(snapshot: SnapshotReader) -> Path:
+    return snapshot.folder.parent.parent
 
 
 def _holds(snapshot: SnapshotReader, user: str) -> bool:
