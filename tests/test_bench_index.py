@@ -26,7 +26,8 @@ def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
     found = json.loads(told.read_text(encoding="utf-8"))
     assert set(found) == {
         "build_speedup", "recall_at_10", "peak_rss_mb_1m", "retrieve_p99_ms_10k", "retrieve_p99_ms_1m", "open_ms_1m",
-        "langchain_speedup", "langchain_returned_share",
+        "langchain_speedup", "langchain_returned_share", "grow_1_time_share", "grow_1_embedded_share",
+        "grow_10_time_share", "grow_10_embedded_share",
     }  # fmt: skip
     assert all({"value", "what"} <= set(row["baseline"]) for row in found.values())
     assert set(found["retrieve_p99_ms_1m"]["paths"]) == {
@@ -36,5 +37,7 @@ def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
     assert found["langchain_returned_share"]["baseline"]["value"] < 0.5
     assert 50 < found["peak_rss_mb_1m"]["value"] < 1500
     assert found["recall_at_10"]["value"] > 0.9
+    for grown in ("grow_1_embedded_share", "grow_10_embedded_share"):
+        assert 0 < found[grown]["value"] < 1.5 * found[grown]["baseline"]["value"]
     for name in found:
         assert name in done.stdout

@@ -62,6 +62,14 @@ class Rows:
             found += segment.passages(where, parameters, offset=int(offset), order=order)
         return [passage for passage in found if passage.row not in self.dead] if self.dead else found
 
+    def passages_at(self, rows: NDArray[np.int64]) -> list[Passage]:
+        """The passages of these global rows that are not gone, segment by segment."""
+        found = []
+        for number, segment in enumerate(self.segments):
+            first, last = self.offsets[number : number + 2].tolist()
+            found += segment.passages_at((rows[(rows >= first) & (rows < last)] - first).tolist(), offset=first)
+        return [passage for passage in found if passage.row not in self.dead] if self.dead else found
+
     def source(self, kind: SourceKind, source_id: str, field: str) -> str | None:
         """The text of a source any passage of which is still there."""
         key = (kind, source_id, field)

@@ -274,6 +274,12 @@ class Segment:
         query = f"SELECT {_COLUMNS}, row + {offset} FROM passages WHERE {where} ORDER BY {order}"
         return [Passage(*row) for row in self.rows(query, parameters)]
 
+    def passages_at(self, rows: Sequence[int], *, offset: int) -> list[Passage]:
+        """The passages of some rows, as `passages`."""
+        return [
+            Passage(*row) for row in self._among(f"SELECT {_COLUMNS}, row + {offset} FROM passages WHERE row IN", rows)
+        ]
+
     def names(self, table: str, column: str, rows: Sequence[int]) -> dict[int, str]:
         """One column of some rows of a table, by row."""
         return dict(self._among(f"SELECT row, {column} FROM {table} WHERE row IN", [int(row) for row in rows]))
