@@ -106,8 +106,7 @@ def test_what_an_open_version_adds_up_of_an_item_loses_the_user_too(run: Run, tm
     run()
     snapshot = _opened(tmp_path)
     snapshot.forget(USER)
-    for item in ("i0", "i1"):
-        total, n = snapshot.item_offsets(item)
+    for item, (total, n) in snapshot.item_offsets(["i0", "i1"]).items():
         left, count = snapshot.offsets(snapshot.item_passages(item))
         assert n == count == 6
         np.testing.assert_allclose(total, left, atol=1e-5)

@@ -133,7 +133,7 @@ def assert_same(one: SnapshotReader, two: SnapshotReader, *, embedder: HashedEmb
         np.testing.assert_array_equal(one.vectors(first), two.vectors(second))
         clean = [p for p in first if p.quarantined is None]
         for snapshot in (one, two):
-            total, n = snapshot.item_offsets(item)
+            total, n = snapshot.item_offsets([item])[item]
             np.testing.assert_allclose(total, one.offsets(clean)[0], atol=1e-4)
             assert n == len(clean)
         exact = [s.knn(query, s.item_passages(item), k=3) for s in (one, two)]

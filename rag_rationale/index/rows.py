@@ -55,6 +55,14 @@ class Rows:
                 return item
         return None
 
+    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
+        """Titles of those of these items that are there."""
+        found: dict[str, str] = {}
+        for number, segment in enumerate(self.segments):
+            titles = segment.titles(item_ids)
+            found.update((name, title) for name, title in titles.items() if (number, name) not in self._dead_items)
+        return found
+
     def passages(self, where: str, parameters: Sequence[object], *, order: str = "row") -> list[Passage]:
         """Passages that are not gone, segment by segment."""
         found = []

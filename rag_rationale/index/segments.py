@@ -300,6 +300,10 @@ class Segment:
         """Whether it knows what its rows were; segments of earlier releases do not."""
         return bool(self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'digests'"))
 
+    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
+        """Titles of those of these items that are here."""
+        return dict(self._among("SELECT item_id, json_extract(data, '$.title') FROM items WHERE item_id IN", item_ids))
+
     def item_rows(self, item_ids: Sequence[str]) -> dict[str, int]:
         """Rows of those of these items that are here."""
         return dict(self._among("SELECT item_id, row FROM items WHERE item_id IN", item_ids))

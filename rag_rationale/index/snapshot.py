@@ -64,6 +64,9 @@ class SnapshotReader:
     def item(self, item_id: str) -> Item | None:
         return self._rows.item(item_id)
 
+    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
+        return self._rows.titles(item_ids)
+
     def item_ids(self) -> list[str]:
         """Ids of every item, in row order."""
         return self._rows.item_ids()
@@ -125,13 +128,15 @@ class SnapshotReader:
     def offsets(self, passages: Sequence[Passage]) -> tuple[Vectors, int]:
         return self._offsets([(passage.row, passage.lang) for passage in passages])
 
-    def item_offsets(self, item_id: str) -> tuple[Vectors, int]:
-        if self._sums is not None and item_id not in self._recounted:
-            row = self._rows.item_rows([item_id]).get(item_id)
-            if row is not None:
-                return self._sums.offset(row, self._statistics.centres)
+    def item_offsets(self, item_ids: Sequence[str]) -> dict[str, tuple[Vectors, int]]:
+        found: dict[str, tuple[Vectors, int]] = {}
+        if self._sums is not None:
+            rows = self._rows.item_rows([item for item in item_ids if item not in self._recounted])
+            found = {item: self._sums.offset(row, self._statistics.centres) for item, row in rows.items()}
         where = "item_id = ? AND quarantined IS NULL"
-        return self._offsets(list(self._rows.living_passages("lang", where, (item_id,))))
+        for item in set(item_ids).difference(found):
+            found[item] = self._offsets(list(self._rows.living_passages("lang", where, (item,))))
+        return found
 
     def centre(self, lang: Language) -> Vectors:
         return np.asarray(self._statistics.centres[LANGUAGES.index(lang)])

@@ -32,26 +32,19 @@ def history_of(user: UserRef, snapshot: Snapshot, sieve: Sieve, *, target: str |
 def _known_history(user_id: str, snapshot: Snapshot, target: str | None, sieve: Sieve) -> list[Evidence]:
     """The user's own words about other items, and her events citing the item they were with."""
     name = snapshot.manifest.name
-    found: list[Evidence] = []
-    titles: dict[str, str] = {}
-    for p in snapshot.user_passages(user_id):
-        if p.item_id == target or p.quarantined or not sieve.sees(p.source_id, p.timestamp):
-            continue
-        if p.item_id not in titles:
-            other = snapshot.item(p.item_id)
-            titles[p.item_id] = other.title if other else ""
-        if titles[p.item_id]:
-            found.append(
-                Evidence(
-                    _private(name, user_id, p),
-                    p,
-                    "history",
-                    titles[p.item_id],
-                    event="review",
-                    rating=p.rating,
-                    timestamp=p.timestamp,
-                )
-            )
+    written = [
+        p
+        for p in snapshot.user_passages(user_id)
+        if p.item_id != target and not p.quarantined and sieve.sees(p.source_id, p.timestamp)
+    ]
+    titles = snapshot.titles(sorted({p.item_id for p in written}))
+    found = [
+        Evidence(
+            _private(name, user_id, p), p, "history", title, event="review", rating=p.rating, timestamp=p.timestamp
+        )
+        for p in written
+        if (title := titles.get(p.item_id))
+    ]
     seen: set[tuple[str, str]] = set()
     for event in reversed(snapshot.user_events(user_id)):
         if event.item_id == target or (event.item_id, event.event) in seen:

@@ -57,7 +57,7 @@ def item_means(history: Sequence[Evidence], snapshot: Snapshot, sieve: Sieve) ->
     """
     items = {e.passage.item_id for e in history if e.passage.row >= 0}
     if not sieve.exclude and sieve.as_of is None:
-        return {item: _shrunk(*snapshot.item_offsets(item)) for item in items}
+        return {item: _shrunk(*told) for item, told in snapshot.item_offsets(sorted(items)).items()}
     seen = {item: [p for p in snapshot.item_passages(item) if sieve.sees(p.source_id, p.timestamp)] for item in items}
     return {
         item: _shrunk(*snapshot.offsets([p for p in passages if p.quarantined is None]))

@@ -69,6 +69,9 @@ class Snapshot(Protocol):
 
     def item(self, item_id: str) -> Item | None: ...
 
+    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
+        """The titles of those of these items that are there, by id, in one go."""
+
     def item_ids(self) -> list[str]:
         """Ids of every item, in row order."""
 
@@ -105,8 +108,8 @@ class Snapshot(Protocol):
     def offsets(self, passages: Sequence[Passage]) -> tuple[Vectors, int]:
         """Sum, shape (d,), of these passages' vectors less their language's centre, and how many they are."""
 
-    def item_offsets(self, item_id: str) -> tuple[Vectors, int]:
-        """`offsets` of every clean passage that speaks of the item, added up when the version was written."""
+    def item_offsets(self, item_ids: Sequence[str]) -> dict[str, tuple[Vectors, int]]:
+        """By item, `offsets` of every clean passage that speaks of it, added up when the version was written."""
 
     def centre(self, lang: Language) -> Vectors:
         """Mean vector of the passages in that language, shape (d,); zeros where there are none."""
