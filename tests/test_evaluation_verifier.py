@@ -14,9 +14,11 @@ from rag_rationale.errors import RowError
 from rag_rationale.evaluation.claims import claims_of
 from rag_rationale.evaluation.falsifying import KINDS, falsify
 from rag_rationale.evaluation.material import Material, Subject
-from rag_rationale.evaluation.verifying import measure_verifier, read_wice
+from rag_rationale.evaluation.scenes import read_scenes
+from rag_rationale.evaluation.verifying import handwritten, measure_verifier, read_wice, reworded
 from rag_rationale.generation import ScriptedEngine
-from rag_rationale.types import Claim, Language, Rationale, RationaleRequest
+from rag_rationale.grounding import Judge
+from rag_rationale.types import LANGUAGES, Claim, Language, Rationale, RationaleRequest
 
 MINE = {"label": 1, "side": "history", "event": "review", "rating": 5, "author": "me"}
 THEIRS = {"label": 2, "side": "review", "rating": 4, "author": "a7"}
@@ -164,7 +166,55 @@ def test_the_instrument_counts_over_served_sentences(tmp_path: Path) -> None:
     kinds = [m.n for m in finding.measures if m.name.startswith("verifier.detected.generated.en.")]
     assert by_name["verifier.detected.generated"].n == sum(kinds) > 0
     assert by_name["verifier.auc.wice"].value == 1.0
+    false = [c for c in reworded() if c.label == "false"]
+    assert by_name["verifier.detected.reworded"].n == len(false) > 600
+    assert {by_name[f"verifier.auc.reworded.{lang}"].n for lang in LANGUAGES} == {
+        sum(c.language == lang for c in reworded()) for lang in LANGUAGES
+    }
     assert by_name["verifier.milliseconds.lexical"].value > 0
     wice.write_text('{"claim": "x"}', "utf-8")
     with pytest.raises(RowError, match="evidence"):
         read_wice(wice)
+
+
+def test_a_scene_gives_each_sentence_the_passages_it_cites() -> None:
+    text = """
+- item: Ridge pack
+  evidence:
+    - [1, history, Moor boots, "Dry feet.", review, 5, me]
+    - [2, review, Ridge pack, "Soft belt.", null, 4, a7]
+  holds: ["The belt is soft [2].", "Dry feet [1], soft belt [2]."]
+  fails:
+    degree: ["The belt is the softest [2]."]
+"""
+    claims = [claim for number, claim in read_scenes(text, "en") if number == 0]
+    assert [(c.label, c.kind, [s.label for s in c.evidence]) for c in claims] == [
+        ("true", None, [2]),
+        ("true", None, [1, 2]),
+        ("false", "degree", [2]),
+    ]
+    assert claims[1].evidence[0].title == "Moor boots"
+
+
+def test_the_reworded_set_shares_no_item_and_no_sentence_with_what_weights_were_fitted_to() -> None:
+    fitted = [*handwritten(), *handwritten("held.")]
+    known = {c.item for c in fitted}, {c.sentence for c in fitted}
+    fresh = reworded()
+    assert not {c.item for c in fresh} & known[0]
+    assert not {c.sentence for c in fresh} & known[1]
+    assert len({(c.item, c.sentence) for c in fresh}) == len(fresh)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "detected", "alarmed"), [("en", 0.45, 0.08), ("zh", 0.57, 0.08)])
+def test_the_judge_keeps_what_it_finds_on_sentences_that_nobody_tuned_on(
+    language: Language, detected: float, alarmed: float
+) -> None:
+    judge = Judge()
+    claims = [c for c in handwritten("held.") if c.language == language]
+    refused = {c.id: judge.judge(c).label == "unsupported" for c in claims}
+    false = [refused[c.id] for c in claims if c.label == "false"]
+    true = [refused[c.id] for c in claims if c.label == "true"]
+    assert len(false) == len(true) == 66
+    assert sum(false) / len(false) >= detected
+    assert sum(true) / len(true) <= alarmed

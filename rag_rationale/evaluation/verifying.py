@@ -2,14 +2,15 @@
 
 False sentences are generated from served ones or written by hand; served sentences and the hand-written true ones
 count false alarms. The weights are fixed: nothing here is fitted. The verifier was improved over one hand-written set,
-`developed`; the other, `handwritten`, was written without sight of it and is only ever measured on.
+`developed`; `handwritten` was written without sight of it and is only ever measured on. `reworded` holds true sentences
+in other words than their source's and subtle falsehoods in its words: what words alone cannot tell apart.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,7 @@ from rag_rationale.evaluation.claims import claims_of
 from rag_rationale.evaluation.falsifying import KINDS, falsify
 from rag_rationale.evaluation.finding import Case, Finding, Measure
 from rag_rationale.evaluation.material import Material
+from rag_rationale.evaluation.scenes import read_scenes
 from rag_rationale.evaluation.statistics import auc, wilson
 from rag_rationale.grounding import Judge, read_claims
 from rag_rationale.types import LANGUAGES, Claim, Source, Tier, Verdict
@@ -51,13 +53,25 @@ def measure_verifier(material: Material, *, wice: Path | None = None) -> Finding
         made for claim in served for kind in KINDS if (made := falsify(claim, kind, served, seed=material.seed))
     ]
     written = handwritten("held.")
-    sets = {"generated": [*served, *generated], "handwritten": written, "developed": handwritten()}
+    sets = {
+        "generated": [*served, *generated],
+        "handwritten": written,
+        "developed": handwritten(),
+        "reworded": reworded(),
+    }
     outcomes = {origin: [_Outcome(c, judge.judge(c)) for c in claims] for origin, claims in sets.items()}
     measures: list[Measure] = []
-    for origin, target in (("generated", GENERATED), ("handwritten", HANDWRITTEN), ("developed", None)):
+    for origin, target in (
+        ("generated", GENERATED),
+        ("handwritten", HANDWRITTEN),
+        ("developed", None),
+        ("reworded", None),
+    ):
         measures += _detection(origin, outcomes[origin], target)
+    for language in LANGUAGES:
+        measures.append(_auc(f"reworded.{language}", [o for o in outcomes["reworded"] if o.claim.language == language]))
     if wice is not None:
-        measures.append(_auc(read_wice(wice), judge))
+        measures.append(_auc("wice", [_Outcome(c, judge.judge(c)) for c in read_wice(wice)]))
     measures += _latency([*served, *written], material)
     mistakes = [
         o for origin in ("generated", "developed") for o in outcomes[origin] if o.refused == (o.claim.label != "false")
@@ -97,6 +111,16 @@ def handwritten(held: Literal["", "held."] = "") -> list[Claim]:
         file = folder.joinpath(f"handwritten.{held}{language}.jsonl")
         found += read_claims(Path(file.name), file.read_text("utf-8"))
     return found
+
+
+def reworded() -> list[Claim]:
+    """True sentences strongly reworded and subtle falsehoods, both languages; of those never fitted to."""
+    folder = resources.files("rag_rationale.evaluation").joinpath("data")
+    return [
+        claim
+        for language in LANGUAGES
+        for _, claim in read_scenes(folder.joinpath(f"reworded.{language}.yaml").read_text("utf-8"), language)
+    ]
 
 
 def read_wice(path: Path) -> list[Claim]:
@@ -149,10 +173,9 @@ def _share(name: str, outcomes: Sequence[_Outcome], target: float | None, *, at_
     return Measure(name, share.value, share.n, share.interval, target=target, at_most=at_most)
 
 
-def _auc(claims: Iterable[Claim], judge: Judge) -> Measure:
-    judged = [(judge.judge(c).score, c.label == "true") for c in claims]
-    value = auc(scores=[score for score, _ in judged], labels=[true for _, true in judged])
-    return Measure("verifier.auc.wice", value, len(judged))
+def _auc(name: str, outcomes: Sequence[_Outcome]) -> Measure:
+    value = auc(scores=[o.verdict.score for o in outcomes], labels=[o.claim.label == "true" for o in outcomes])
+    return Measure(f"verifier.auc.{name}", value, len(outcomes))
 
 
 def _latency(claims: Sequence[Claim], material: Material) -> list[Measure]:
