@@ -98,9 +98,11 @@ def test_the_command_finds_a_planted_taste_that_popularity_does_not_know(
     build("shop", **files, embedder=HashedEmbedder(), folder=tmp_path / "indexes")
     monkeypatch.setenv("RAG_RATIONALE_INDEXES", str(tmp_path / "indexes"))
     monkeypatch.setenv("RAG_RATIONALE_EMBEDDER", "hashed")
-    assert main(["eval", "recommendations", "shop", "--diversity", "0", "0.9", "--json"]) == 0
+    assert main(["eval", "recommendations", "shop", "--diversity", "0", "0.9", "--popularity", "0", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    popular, plain, varied = told["ways"]
+    popular, drawn, plain, varied = told["ways"]
+    assert (popular["way"], drawn["way"]) == ("popularity", "chance")
+    assert plain["recall"]["value"] > drawn["recall"]["value"] + 0.1
     assert told["provenance"]["users"] > 10
     assert plain["ndcg"]["value"] > popular["ndcg"]["value"] + 0.1
     assert plain["ndcg_over_popular"]["value"] == pytest.approx(plain["ndcg"]["value"] - popular["ndcg"]["value"])

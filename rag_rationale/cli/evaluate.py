@@ -55,6 +55,7 @@ def add_commands(commands: Any) -> None:
     found.add_argument(
         "--diversity", type=float, nargs="+", default=[0, 0.3, 0.6, 0.9], metavar="D", help="0 to 1 each"
     )
+    found.add_argument("--popularity", type=float, default=1.0, metavar="P", help="0 to 1 (1)")
     found.add_argument("--users", type=_positive, default=1000, metavar="N", help="users asked about at most (1000)")
     found.add_argument("--seed", type=int, default=0, metavar="N")
     found.add_argument("--json", action="store_true")
@@ -139,9 +140,10 @@ def _write(report: Report, folder: Path) -> None:
 
 
 def _recommendations(options: argparse.Namespace) -> int:
-    if not all(0 <= each <= 1 for each in options.diversity):
+    if not all(0 <= each <= 1 for each in (*options.diversity, options.popularity)):
         raise InvalidRequestError(
-            f"Diversity {options.diversity} is not between 0 and 1.", remedy="0 ranks by fit alone."
+            f"Diversity {options.diversity} and popularity {options.popularity} are not all between 0 and 1.",
+            remedy="0 ranks by fit alone, and by what items say alone.",
         )
     settings = load_settings()
     embedder = open_embedder(settings)
@@ -149,7 +151,12 @@ def _recommendations(options: argparse.Namespace) -> int:
     try:
         check_embedder(snapshot.manifest, embedder)
         figures, told = evaluate_recommendations(
-            snapshot, embedder, diversities=options.diversity, users=options.users, seed=options.seed
+            snapshot,
+            embedder,
+            diversities=options.diversity,
+            users=options.users,
+            seed=options.seed,
+            popularity_share=options.popularity,
         )
     finally:
         snapshot.close()

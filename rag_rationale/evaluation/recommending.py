@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from rag_rationale.evaluation.statistics import Estimate, bootstrap_mean, paired_bootstrap
-from rag_rationale.retrieval import candidates
+from rag_rationale.retrieval import Crowd, candidates
 from rag_rationale.types import Embedder, Snapshot, UserRef
 
 K = 10
@@ -98,19 +98,11 @@ def popularity(met: Iterable[Met], *, at: int) -> list[str]:
 
 
 def meetings(snapshot: Snapshot) -> list[Met]:
-    """Who met what, by the index's reviews with a time, and by the events of those who wrote them."""
+    """Who met what, by the index's reviews and events that have a time."""
     found: dict[tuple[str, str, int], Met] = {}
-    for item in snapshot.item_ids():
-        for p in snapshot.item_passages(item):
-            if p.kind == "review" and p.user_id is not None and p.timestamp is not None:
-                found[p.user_id, item, p.timestamp] = Met(p.user_id, item, p.timestamp, p.rating)
-    for user in sorted({user for user, _, _ in found}):
-        for event in snapshot.user_events(user):
-            if event.timestamp is not None:
-                rating = event.value if event.event == "rating" else None
-                found.setdefault(
-                    (user, event.item_id, event.timestamp), Met(user, event.item_id, event.timestamp, rating)
-                )
+    for user, item, timestamp, rating in snapshot.meetings():
+        if timestamp is not None:
+            found.setdefault((user, item, timestamp), Met(user, item, timestamp, rating))
     return list(found.values())
 
 
@@ -142,10 +134,19 @@ def measure(
 
 
 def evaluate_recommendations(
-    snapshot: Snapshot, embedder: Embedder, *, diversities: Sequence[float], users: int, seed: int
+    snapshot: Snapshot,
+    embedder: Embedder,
+    *,
+    diversities: Sequence[float],
+    users: int,
+    seed: int,
+    popularity_share: float = 1.0,
 ) -> tuple[list[Figures], dict[str, Any]]:
-    """Figures of popularity and of each diversity setting, over at most `users` users, and what shaped them."""
-    met = meetings(snapshot)
+    """Figures of popularity, of chance and of each diversity setting, over at most `users` users, and what shaped them.
+
+    `popularity_share` is the setting of that name.
+    """
+    met, crowd = meetings(snapshot), Crowd(snapshot)
     at = split_time(met) if met else 0
     cases = cases_of(met, at=at)
     Random(seed).shuffle(cases)
@@ -154,12 +155,24 @@ def evaluate_recommendations(
     head = frozenset(ranked[: max(1, round(len(names) * HEAD))])
     kinds = {name: item.categories for name in names if (item := snapshot.item(name))}
     popular = {case.user: [item for item in ranked if item not in case.seen][:K] for case in cases}
-    ways: dict[str, Mapping[str, Sequence[str]]] = {"popularity": popular}
+    chance = Random(seed)
+    unseen = {case.user: [name for name in names if name not in case.seen] for case in cases}
+    drawn = {user: chance.sample(left, min(K, len(left))) for user, left in unseen.items()}
+    ways: dict[str, Mapping[str, Sequence[str]]] = {"popularity": popular, "chance": drawn}
     for diversity in diversities:
         ways[f"diversity {diversity:g}"] = {
             case.user: [
                 c.item_id
-                for c in candidates(UserRef(id=case.user), snapshot, embedder, k=K, diversity=diversity, as_of=at)
+                for c in candidates(
+                    UserRef(id=case.user),
+                    snapshot,
+                    embedder,
+                    k=K,
+                    diversity=diversity,
+                    crowd=crowd,
+                    popularity=popularity_share,
+                    as_of=at,
+                )
             ]
             for case in cases
         }
@@ -171,6 +184,7 @@ def evaluate_recommendations(
         "index": snapshot.manifest.label,
         "embedder": embedder.name,
         "split": at,
+        "popularity": popularity_share,
         "users": len(cases),
         "items": len(names),
         "categories": len({category for of in kinds.values() for category in of}),

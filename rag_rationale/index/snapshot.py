@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,6 +98,14 @@ class SnapshotReader:
 
     def user_trust(self, user_id: str) -> float:
         return self._rows.trust(user_id)
+
+    def meetings(self) -> Iterator[tuple[str, str, int | None, float | None]]:
+        reviews = self._rows.living_passages("user_id, item_id, timestamp, rating", "user_id IS NOT NULL")
+        yield from ((user, item, timestamp, rating) for _, user, item, timestamp, rating in reviews)
+        for user, item, event, timestamp, value in self._rows.living_events(
+            "user_id, item_id, event, timestamp, value"
+        ):
+            yield user, item, timestamp, value if event == "rating" else None
 
     def passage(self, passage_id: str) -> Passage | None:
         found = self._rows.passages("id = ?", (passage_id,))

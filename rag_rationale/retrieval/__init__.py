@@ -2,6 +2,7 @@
 
 from rag_rationale.retrieval.candidates import Candidate, candidates
 from rag_rationale.retrieval.common import Common
+from rag_rationale.retrieval.crowd import Crowd
 from rag_rationale.retrieval.gather import Pool, gather
 from rag_rationale.retrieval.history import history_tag
 from rag_rationale.retrieval.judging import Cuttings, Fit, PraiseJudge
@@ -14,6 +15,7 @@ __all__ = [
     "WORDED",
     "Candidate",
     "Common",
+    "Crowd",
     "Cuttings",
     "Entry",
     "Fit",

@@ -16,7 +16,7 @@ from rag_rationale.config import Settings
 from rag_rationale.errors import RagRationaleError, UnknownTemplateError
 from rag_rationale.grounding import VERSION
 from rag_rationale.index import SnapshotReader
-from rag_rationale.retrieval import Candidate, candidates
+from rag_rationale.retrieval import Candidate, Crowd, candidates
 from rag_rationale.service.cache import RationaleCache
 from rag_rationale.service.explainer import Explainer, Step, share_of
 from rag_rationale.service.forgetting import Forgotten
@@ -72,6 +72,7 @@ class Answers:
         self._forgotten = forgotten or Forgotten()
         explainer.snapshots.on_open = self._forgotten.heed  # before a new version answers anyone
         settled = (__version__, VERSION, explainer.engine.name)
+        self._crowds: dict[str, tuple[str, Crowd]] = {}
         self._slices = Slices([*settled, str(explainer.settings.min_trust)])
 
     def answer(self, request: RationaleRequest) -> Rationale:
@@ -112,14 +113,22 @@ class Answers:
         """Items that the user may like and has not met, best first; none for a user without a history."""
         self._opened(request.index)
         index = self.explainer.snapshots.open(request.index)
-        return candidates(request.user, index.snapshot, index.embedder, k=request.count, diversity=request.diversity)
+        return candidates(
+            request.user,
+            index.snapshot,
+            index.embedder,
+            k=request.count,
+            diversity=request.diversity,
+            crowd=self._crowd(index.snapshot) if request.popularity > 0 else None,
+            popularity=request.popularity,
+        )
 
     def erase(self, user_id: str) -> Erased:
         """Delete what cache and log hold about a user and what quotes her to others; answer as if no index knew her."""
         held = []
         for name in self.explainer.snapshots.names():
             if self._forgotten.add(self._opened(name), user_id):
-                self._slices.drop(name)
+                self._drop(name)
                 held.append(name)
         return Erased(
             indexes=tuple(held),
@@ -134,12 +143,25 @@ class Answers:
             self._opened(index)
         return self.explainer.evidence(evidence_id, user_id=user_id, admin=admin)
 
+    def _crowd(self, snapshot: SnapshotReader) -> Crowd:
+        """Who met what in a version, read once: a second for some hundred thousand reviews."""
+        name, label = snapshot.manifest.name, snapshot.manifest.label
+        known = self._crowds.get(name)
+        if known is None or known[0] != label:
+            known = self._crowds[name] = (label, Crowd(snapshot))
+        return known[1]
+
     def _opened(self, index: str) -> SnapshotReader:
         """The snapshot, without those who are to be forgotten."""
         snapshot = self.explainer.snapshots.get(index)
         if self._forgotten.heed(snapshot):
-            self._slices.drop(index)
+            self._drop(index)
         return snapshot
+
+    def _drop(self, index: str) -> None:
+        """Read anew what an index says: it was told to forget something."""
+        self._slices.drop(index)
+        self._crowds.pop(index, None)
 
     def _place(self, request: RationaleRequest) -> _Place | None:
         """None where nothing is cached, or nothing of this request may be."""

@@ -130,10 +130,15 @@ class BatchRequest(_Ask):
 
 
 class RecommendationRequest(_Ask):
-    """Body of `POST /v1/recommendations`. `diversity` 0 ranks by fit alone, 1 by unlikeness to what is picked alone."""
+    """Body of `POST /v1/recommendations`. `diversity` 0 ranks by fit alone, 1 by unlikeness to what is picked alone.
+
+    `popularity` 0 judges fit by what items say of themselves, 1 by what those like who like the same and by what is met
+    of late.
+    """
 
     count: int = Field(default=5, ge=1, le=20)
     diversity: float = Field(default=0.3, ge=0, le=1)
+    popularity: float = Field(default=1.0, ge=0, le=1)
 
 
 class _Reply(BaseModel):

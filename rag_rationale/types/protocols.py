@@ -89,6 +89,9 @@ class Snapshot(Protocol):
 
     def user_trust(self, user_id: str) -> float: ...
 
+    def meetings(self) -> Iterator[tuple[str, str, int | None, float | None]]:
+        """(user, item, unix seconds, rating) of every review and event with a user, a review as often as it was cut."""
+
     def passage(self, passage_id: str) -> Passage | None: ...
 
     def source(self, kind: SourceKind, source_id: str, field: str) -> str | None:
