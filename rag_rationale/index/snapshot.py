@@ -24,7 +24,7 @@ from rag_rationale.types import LANGUAGES, Embedder, Event, Item, Language, Mani
 
 Over = Literal["passages", "items"]
 _KINDS: tuple[Over, ...] = ("passages", "items")
-_OWN_FIRST = "kind = 'review', row"
+_OWN_FIRST = "kind, row"  # as the SQL index has them: nothing is sorted
 
 
 class SnapshotReader:
