@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from serving import analysers
+from threadpoolctl import threadpool_info
 
 import rag_rationale
 from rag_rationale.cli.main import main
@@ -44,6 +45,13 @@ def test_an_explanation_is_printed_with_its_quotations(capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert "»登山鞋«" in out.split("[2]")[-1] or "»登山鞋«" in out
     assert re.search(r"^  \[1\] ", out, re.MULTILINE)
+
+
+def test_numpy_keeps_to_one_thread_beside_the_engine() -> None:
+    assert main(["explain", "sample", "--item", "en-shop-boots"]) == 0
+    pools = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert pools
+    assert set(pools) == {1}
 
 
 def test_a_file_of_requests_is_answered_line_by_line_in_order(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +93,10 @@ def _text(chance: random.Random, word: str) -> str:
     return f"我们都很喜欢这里的{word}，第{chance.randrange(99)}次来了。没有人知道为什么{word}是冷的。"
 
 
-def built(folder: Path, files: dict[str, Path]) -> SnapshotReader:
+def built(folder: Path, files: dict[str, Path], *, forget: Collection[str] = ()) -> SnapshotReader:
     """The version that a build makes, promoted even where the guards would rather not."""
     try:
-        build("shop", **files, embedder=EMBEDDER, folder=folder)
+        build("shop", **files, embedder=EMBEDDER, folder=folder, forget=forget)
     except SnapshotError:
         promote(folder, "shop", list_versions(folder / "shop")[-1])
     return open_snapshot(folder, "shop")
@@ -152,15 +152,18 @@ def _check(chance: random.Random, steps: int, outdated: float) -> None:
     with tempfile.TemporaryDirectory() as made, pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "MOST_SEGMENTS", 3)
         patch.setattr(pipeline, "MOST_OUTDATED", outdated)
-        folder, catalogue = Path(made), Catalogue()
+        folder, catalogue, forgotten = Path(made), Catalogue(), set[str]()
         built(folder / "grown", catalogue.write(folder / "files")).close()
         for _ in range(steps):
             for _ in range(chance.randint(1, 4)):
                 catalogue.edit(chance)
-            grown = built(folder / "grown", catalogue.write(folder / "files"))
+            leaving = {f"u{chance.randrange(10)}"} if chance.random() < 0.3 else set[str]()
+            forgotten |= leaving
+            grown = built(folder / "grown", catalogue.write(folder / "files"), forget=leaving)
             verify(folder / "grown", "shop")
-        whole = built(folder / "whole", catalogue.write(folder / "files"))
+        whole = built(folder / "whole", catalogue.write(folder / "files"), forget=forgotten)
         assert_same(grown, whole)
+        assert not any(grown.user_passages(user) or grown.user_events(user) for user in forgotten)
         grown.close()
         whole.close()
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from rag_rationale.config import Settings, load_settings
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.errors import SettingsError
@@ -27,9 +29,11 @@ def open_explainer(
 ) -> Explainer:
     """An explainer for the settings (default: from the environment). `engine` stands in for the one they name,
     `embedder` for those that the indexes name. Raises ModelMissingError with the command to run where a model is not
-    prepared.
+    prepared. From then on NumPy computes on one thread, in the whole process: its products are small here, and while
+    the engine has the cores a second thread waits for one, 16 ms instead of 0.3 in one call of ten.
     """
     settings = settings or load_settings()
+    threadpool_limits(1, user_api="blas")
     return Explainer(
         settings=settings,
         embedder=embedder or open_embedders(settings),
