@@ -264,6 +264,33 @@ def test_each_request_has_one_line_of_ids_and_times_and_no_text(
     assert not [w for w in ("secret", "author", "belt", "zip", "pack") if w in caplog.text.replace("package", "")]
 
 
+def test_no_line_of_any_log_tells_what_a_request_or_a_review_said(
+    shop: Explainer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    wish = "canary-wish of soft straps"
+    user = {"history": [{"title": "canary-title", "text": "canary-text is here.", "rating": 5}], "preferences": [wish]}
+    inline = {"title": "canary-item", "description": "canary-fact: the straps are soft."}
+    with TestClient(create_app(shop), raise_server_exceptions=False) as client:
+        for change in (
+            {"user": user, "query": "canary-query"},
+            {"item": inline, "stream": True},
+            {"item": {"id": "canary-id"}},
+            {"index": "canary-index"},
+            {"template": "canary-template"},
+            {"canary-field": "canary-value"},
+        ):
+            client.post("/v1/rationales", json=serving.REQUEST | change)
+        items = {"items": [{"id": "pack"}, {"id": "canary-id"}]}
+        client.post("/v1/rationales/batch", json={"index": "shop", "user": {"preferences": [wish]}} | items)
+        client.post("/v1/recommendations", json={"index": "shop", "user": user})
+        client.get("/v1/evidence/shop:canary-evidence", params={"user": "canary-user"})
+    told = [r.getMessage() for r in caplog.records if not r.name.startswith(("httpx", "httpcore", "asyncio"))]
+    assert sum('"method"' in line for line in told) == 9
+    said = ("canary", "hip belt", "zip broke", "author-", "straps")
+    assert not [line for line in told for word in said if word in line]
+
+
 def test_metrics_count_outcomes_sentences_verdicts_and_cache(shop: Explainer, tmp_path: Path) -> None:
     state = State(tmp_path)
     answers = Answers(shop, cache=RationaleCache(state, largest=1 << 20, days=1))
