@@ -15,9 +15,21 @@ BENCH = Path(__file__).resolve().parents[1] / "scripts" / "bench_index"
 @pytest.mark.slow
 def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
     told = tmp_path / "told.json"
-    parts = [f"--only={part}" for part in ("embed", "build", "retrieve", "langchain")]
+    parts = [f"--only={part}" for part in ("embed", "build", "grow", "retrieve", "langchain")]
     done = subprocess.run(
-        [sys.executable, str(BENCH), *parts, "--passages", "3000", "--texts", "60", "--json", str(told)],
+        [
+            sys.executable,
+            str(BENCH),
+            *parts,
+            "--passages",
+            "3000",
+            "--texts",
+            "60",
+            "--grow",
+            "900",
+            "--json",
+            str(told),
+        ],
         capture_output=True,
         text=True,
         check=False,
