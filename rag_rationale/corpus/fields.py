@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +18,7 @@ Row = dict[str, Any]
 _LONGEST_ID = 256
 _EARLIEST, _LATEST = -62_135_596_800, 253_402_300_799  # the years 1 and 9999; milliseconds of today lie beyond
 _EVENT = re.compile(r"[a-z_]{1,32}")
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ufffd]")  # control characters, and what stands for an invalid one
 _ITEM_FIELDS = frozenset(("item_id", "title", "description", "categories", "features", "brand", "price", "lang"))
 
 
@@ -89,7 +89,7 @@ def _id(row: Row, name: str) -> str:
         raise BadRow(name, "expected a text that is not empty", value)
     if len(value) > _LONGEST_ID:
         raise BadRow(name, f"expected at most {_LONGEST_ID} characters", value)
-    if "\ufffd" in value or any(unicodedata.category(char) == "Cc" for char in value):
+    if _UNFIT.search(value):
         raise BadRow(name, "holds a control character or an invalid one")
     return value
 

@@ -177,8 +177,7 @@ class SegmentWriter:
     def finish_rows(self) -> None:
         """Put the passages in order, index the rows and make room for the vectors, which are zeros until set."""
         self._db.execute(
-            f"INSERT INTO main.passages SELECT ROW_NUMBER() OVER ({_STANDING}) - 1, {_COLUMNS} FROM staging.passages "
-            f"{_STANDING}"
+            f"INSERT INTO main.passages SELECT ROW_NUMBER() OVER ({_STANDING}) - 1, {_COLUMNS} FROM staging.passages"
         )
         self._db.executescript(f"DETACH staging; BEGIN; {_INDEXES} COMMIT; ANALYZE;")  # commits the rows first
         (self._folder / _STAGING).unlink()
