@@ -6,8 +6,11 @@ Knows HTTP alone. What it heard lies in `Heard`, in the order of the answers.
 from __future__ import annotations
 
 import asyncio
+import http.client
+import itertools
 import json
 import random
+import socket
 import subprocess
 import sys
 import time
@@ -78,20 +81,20 @@ class Clients:
 
         async def client() -> None:
             while time.perf_counter() < end and next(left, None) is not None:
-                await self._ask(http, next(asks))
+                await self._ask(line, next(asks))
 
-        async with self._open(clients) as http:
+        async with self._open(clients) as line:
             await asyncio.gather(*(client() for _ in range(clients)))
         return self.heard
 
     async def at_rate(self, asks: Iterator[Ask], *, rate: float, seconds: float) -> Heard:
         """So many requests a second, at random times (a Poisson process), whether or not any is answered."""
         chance, under_way = random.Random(0), set[asyncio.Task[None]]()
-        async with self._open(2000) as http:
+        async with self._open(2000) as line:
             began, due = time.perf_counter(), 0.0
             while (due := due + chance.expovariate(rate)) < seconds:
                 await asyncio.sleep(max(began + due - time.perf_counter(), 0))
-                task = asyncio.create_task(self._ask(http, next(asks)))
+                task = asyncio.create_task(self._ask(line, next(asks)))
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
             await asyncio.gather(*under_way)
@@ -101,11 +104,11 @@ class Clients:
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         return httpx.AsyncClient(base_url=self._url, timeout=120, limits=limits)
 
-    async def _ask(self, http: httpx.AsyncClient, ask: Ask) -> None:
+    async def _ask(self, line: httpx.AsyncClient, ask: Ask) -> None:
         path, body = ask
         began = time.perf_counter()
         try:
-            reply = await http.post(path, json=body)
+            reply = await line.post(path, json=body)
         except httpx.HTTPError as error:
             self.heard.failed[type(error).__name__] += 1
             return
@@ -119,6 +122,23 @@ class Clients:
             self.heard.replies += [(path, each) for each in rationales_in(reply)]
         if reply.status_code == 200 and body.get("stream") and "event: done" not in reply.text:
             self.heard.failed["stream without an end"] += 1
+
+
+def one_by_one(url: str, asks: Iterator[Ask], *, requests: int) -> Heard:
+    """A client of the standard library on one connection, whose own share of a reply's time is next to nothing."""
+    heard, line = Heard(), http.client.HTTPConnection(urlsplit(url).netloc)
+    line.connect()
+    line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for path, body in itertools.islice(asks, requests):
+        data, began = json.dumps(body), time.perf_counter()
+        line.request("POST", path, data, {"Content-Type": "application/json"})
+        reply = line.getresponse()
+        reply.read()
+        heard.seconds.setdefault(reply.status, []).append(time.perf_counter() - began)
+        heard.statuses[reply.status] += 1
+        heard.hits += reply.headers.get("x-cache") == "hit"
+    line.close()
+    return heard
 
 
 def rationales_in(reply: httpx.Response) -> list[dict[str, Any]]:
