@@ -173,7 +173,7 @@ def test_what_is_asked_is_embedded_as_a_query(explainer: Explainer) -> None:
     noting = Noting()
     over = Explainer(settings=explainer.settings, embedder=noting, engine=explainer.engine, analysers={})
     retriever(over).invoke("battery")
-    retriever(over, user="u9", item="i0").invoke("battery")
+    retriever(over, user="u9", item="i0").invoke("the battery")
     assert noting.roles == ["query", "query"]
     over.snapshots.close()
 
