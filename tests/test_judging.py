@@ -6,9 +6,11 @@ import json
 import runpy
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from rag_rationale.cli.main import main
@@ -16,7 +18,7 @@ from rag_rationale.errors import RowError
 from rag_rationale.grounding import Judge, read_claims
 from rag_rationale.grounding.clauses import cut
 from rag_rationale.language.tokens import tokens
-from rag_rationale.types import Claim, Counted, Language, Source, Verdict
+from rag_rationale.types import Claim, Counted, Language, Source, TextRole, Vectors, Verdict
 
 ROOT = Path(__file__).parents[1]
 GRILL, LUNE = "Harbour Grill", "Cafe Lune"
@@ -74,6 +76,17 @@ ZH: list[dict[str, Any]] = [
 def claim(sentence: str, language: Language = "en") -> Claim:
     item, evidence = (LUNE, EN) if language == "en" else ("月亮咖啡", ZH)
     return Claim.model_validate({"language": language, "item": item, "sentence": sentence, "evidence": evidence})
+
+
+class Themes:
+    """An embedder that knows two themes, cake and the rest, and nothing between them."""
+
+    name, dimension = "themes", 2
+
+    def embed(self, texts: Sequence[str], *, role: TextRole) -> Vectors:
+        del role
+        sweet = ("cake", "gateau", "蛋糕", "甜点")
+        return np.array([[1, 0] if any(word in text for word in sweet) else [0, 1] for text in texts], np.float32)
 
 
 def judged(sentence: str, language: Language = "en") -> Verdict:
@@ -146,6 +159,23 @@ def test_each_falsehood_is_caught_and_named(language: Language, sentence: str, t
     verdict = judged(sentence, language)
     assert verdict.label == "unsupported"
     assert told in "; ".join(verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("language", "near", "far"),
+    [
+        ("en", "One guest enjoyed a luscious gateau [5].", "One guest says parking is plentiful [5]."),
+        ("zh", "有人说甜点真好[5]。", "有人说停车好[5]。"),
+    ],
+)
+def test_other_words_are_held_against_the_meaning_of_the_source(language: Language, near: str, far: str) -> None:
+    words, meaning = Judge(), Judge(embedder=Themes())
+    assert [words.judge(claim(s, language)).label for s in (near, far)] == ["supported", "supported"]
+    assert meaning.judge(claim(near, language)).label == "supported"
+    verdict = meaning.judge(claim(far, language))
+    assert (verdict.label, verdict.tier) == ("unsupported", "embedding")
+    assert "[5] speaks of something else" in verdict.reasons[0]
+    assert meaning.judge(claim(far, language), last="lexical").label == "supported"
 
 
 def test_a_count_that_the_caller_has_proven_is_believed_and_no_other() -> None:

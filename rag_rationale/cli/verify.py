@@ -41,10 +41,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _judge(last: Tier) -> Judge:
-    """The judge with the models that its calibrated tiers read with, and no others."""
-    settings, calibrated = load_settings(), calibrations()
-    embedder = open_embedder(settings) if last != "lexical" and "embedding" in calibrated else None
-    engine = open_writer(settings) if last == "likelihood" and "likelihood" in calibrated else None
+    """The judge with the models that its tiers read with, and no others."""
+    settings = load_settings()
+    embedder = open_embedder(settings) if last != "lexical" else None
+    engine = open_writer(settings) if last == "likelihood" and "likelihood" in calibrations() else None
     return Judge(embedder=embedder, engine=engine)
 
 

@@ -50,6 +50,7 @@ class Composition:
         snapshot: Snapshot,
         rarity: Rarity,
         judge: Judge,
+        truth: grounding.Judge,
         fit: Fit,
         clock: Clock,
         watcher: Watcher = UNWATCHED,
@@ -85,7 +86,7 @@ class Composition:
         self._mode: Mode = template.meta.mode
         self._free = FreeWriter(template, engine, title=item.title, seed=request.seed)
         self._gate = FreeGate(
-            grounding.Judge(),
+            truth,
             analysers[template.language],
             title=item.title,
             longest=template.meta.limits.sentence,

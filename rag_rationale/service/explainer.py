@@ -13,7 +13,7 @@ from typing import Literal
 
 from rag_rationale.config import Settings
 from rag_rationale.errors import CancelledError, InvalidRequestError, RagRationaleError, UnknownIndexError
-from rag_rationale.grounding import VERSION
+from rag_rationale.grounding import VERSION, Judge
 from rag_rationale.language.detect import detect_language
 from rag_rationale.prompting import Template, TemplateStore
 from rag_rationale.retrieval import Cuttings, Fit, Pool, PraiseJudge, gather
@@ -122,9 +122,20 @@ class Explainer:
         yield Step("evidence", evidence=(*pool.history, *pool.facts, *pool.reviews))
         rarity = index.rarity
         cuttings = Cuttings(snapshot, embedder)
-        judge, fit = PraiseJudge(cuttings), Fit(pool.aim, cuttings)
+        judge, truth, fit = PraiseJudge(cuttings), Judge(embedder=embedder), Fit(pool.aim, cuttings)
         work = Composition(
-            request, pool, template, self.analysers, self.engine, snapshot, rarity, judge, fit, clock, self.watcher
+            request,
+            pool,
+            template,
+            self.analysers,
+            self.engine,
+            snapshot,
+            rarity,
+            judge,
+            truth,
+            fit,
+            clock,
+            self.watcher,
         )
         reason = work.obstacle(language)
         if reason is None:
