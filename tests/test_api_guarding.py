@@ -178,6 +178,7 @@ def test_a_full_house_refuses_at_once_and_says_when_to_come_back(shop: Explainer
         staged.go.set()
         assert [each.result().status_code for each in held] == [200, 200]
     assert (refused.status_code, refused.json()["type"]) == (503, SLUG + "busy")
+    assert 'rag_rationale_requests_total{route="/v1/rationales",status="503"} 1.0' in told
     assert int(refused.headers["retry-after"]) >= 1
     assert spent < 0.5  # scripts/soak/service holds it to 50 ms on a machine of its own
     assert "rag_rationale_queue_running 1.0" in told

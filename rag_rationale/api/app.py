@@ -16,7 +16,7 @@ from rag_rationale.api import admin, examples, indexes, many, problems
 from rag_rationale.api.desk import Desk
 from rag_rationale.api.guarding import Guard, Rates, reader_of
 from rag_rationale.api.keys import Keys
-from rag_rationale.api.limits import BodyLimit
+from rag_rationale.api.limits import BodyLimit, Room
 from rag_rationale.api.many import CLIENT_LEFT, PRIVATE
 from rag_rationale.api.readiness import Probe, Readiness
 from rag_rationale.api.streaming import HEARTBEAT, EventStream, Steps
@@ -26,6 +26,7 @@ from rag_rationale.service import Answers, Explainer
 from rag_rationale.types import Rationale, RationaleRequest, SourceReply, TemplatesReply
 
 _TEXT: dict[str, Any] = {"max_length": 256, "pattern": r"^[^\x00]*$"}
+_WRITING = ("/v1/rationales", "/v1/rationales/batch", "/v1/recommendations")
 _STATUSES = (400, 401, 404, 409, 413, 422, 429, 500, 503, 504)
 
 
@@ -71,6 +72,7 @@ def create_app(
     )
     app.state.rates = rates
     app.add_middleware(BodyLimit)
+    app.add_middleware(Room, check=workers.check, routes=_WRITING)
     app.add_middleware(Guard, keys=keys, admin_token=settings.admin_token, required=keys_required, rates=rates)
     app.add_middleware(Telemetry, metrics=metrics)  # the outermost: it tells of refusals too
     problems.install(app)

@@ -1,13 +1,34 @@
-"""What a request may not be: larger than a bound."""
+"""What a request may not be: larger than a bound, or one too many."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Collection
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rag_rationale.api.problems import as_response, problem_of
+from rag_rationale.api.problems import BusyError, as_reply, as_response, problem_of
 
 LARGEST_BODY = 1 << 20
+
+
+class Room:
+    """Answers 503 while as many requests are under way as may be, before a body is read: refusing costs little.
+
+    `check` raises BusyError then. Only the routes that write are asked about.
+    """
+
+    def __init__(self, app: ASGIApp, *, check: Callable[[], None], routes: Collection[str]) -> None:
+        self._app, self._check, self._routes = app, check, routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._routes:
+            try:
+                self._check()
+            except BusyError as error:
+                scope["told"]["route"] = scope["path"]
+                return await as_reply(error)(scope, receive, send)
+        return await self._app(scope, receive, send)
 
 
 class BodyLimit:

@@ -148,7 +148,7 @@ class Telemetry:
                 await self._app(scope, receive, noted)
             finally:
                 spent = time.perf_counter() - began
-                route = getattr(scope.get("route"), "path", "none")
+                route = scope["told"].pop("route", None) or getattr(scope.get("route"), "path", "none")
                 span.update_name(f"{scope['method']} {route}")
                 span.set_attributes({"http.route": route, "http.response.status_code": status})
                 self._metrics.requests.labels(route, str(status)).inc()

@@ -35,6 +35,11 @@ class Workers:
         """Requests that have none yet."""
         return self._under_way - self.running
 
+    def check(self) -> None:
+        """BusyError where too many requests are under way."""
+        if self._under_way >= self._most:
+            raise BusyError(f"{self._under_way} requests are under way already.", remedy="Try again in a second.")
+
     async def pull(
         self, items: Iterator[T], *, tick: float, stop: threading.Event | None = None
     ) -> AsyncGenerator[T | None, None]:
@@ -43,8 +48,7 @@ class Workers:
         Closing this sets `stop`, for `items` to see while it works, and closes `items` once the thread that works on it
         has come back. Raises BusyError where too many requests are under way, and whatever `items` raises.
         """
-        if self._under_way >= self._most:
-            raise BusyError(f"{self._under_way} requests are under way already.", remedy="Try again in a second.")
+        self.check()
         self._under_way += 1
         made: asyncio.Queue[object] = asyncio.Queue()
         loop, gone = asyncio.get_running_loop(), stop or threading.Event()
