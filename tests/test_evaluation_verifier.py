@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from serving import analysers, open_planted
 
+from rag_rationale.config import load_settings
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.errors import RowError
 from rag_rationale.evaluation.claims import claims_of
@@ -18,7 +19,7 @@ from rag_rationale.evaluation.scenes import read_scenes
 from rag_rationale.evaluation.verifying import handwritten, measure_verifier, read_wice, reworded
 from rag_rationale.generation import ScriptedEngine
 from rag_rationale.grounding import Judge
-from rag_rationale.types import LANGUAGES, Claim, Language, Rationale, RationaleRequest
+from rag_rationale.types import LANGUAGES, Claim, Embedder, Language, Rationale, RationaleRequest
 
 MINE = {"label": 1, "side": "history", "event": "review", "rating": 5, "author": "me"}
 THEIRS = {"label": 2, "side": "review", "rating": 4, "author": "a7"}
@@ -205,12 +206,22 @@ def test_the_reworded_set_shares_no_item_and_no_sentence_with_what_weights_were_
     assert len({(c.item, c.sentence) for c in fresh}) == len(fresh)
 
 
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    folder = load_settings().models / "multilingual-e5-small"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not prepared: run `rag-rationale models prepare`")
+    from rag_rationale.embedding import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(folder, query_prefix="query: ", passage_prefix="passage: ")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("language", "detected", "alarmed"), [("en", 0.45, 0.08), ("zh", 0.57, 0.08)])
+@pytest.mark.parametrize(("language", "detected", "alarmed"), [("en", 0.48, 0.06), ("zh", 0.6, 0.075)])
 def test_the_judge_keeps_what_it_finds_on_sentences_that_nobody_tuned_on(
-    language: Language, detected: float, alarmed: float
+    embedder: Embedder, language: Language, detected: float, alarmed: float
 ) -> None:
-    judge = Judge()
+    judge = Judge(embedder=embedder)
     claims = [c for c in handwritten("held.") if c.language == language]
     refused = {c.id: judge.judge(c).label == "unsupported" for c in claims}
     false = [refused[c.id] for c in claims if c.label == "false"]
@@ -218,3 +229,21 @@ def test_the_judge_keeps_what_it_finds_on_sentences_that_nobody_tuned_on(
     assert len(false) == len(true) == 66
     assert sum(false) / len(false) >= detected
     assert sum(true) / len(true) <= alarmed
+
+
+@pytest.mark.slow
+def test_the_meaning_of_short_praise_tells_an_items_own_from_anothers(embedder: Embedder) -> None:
+    """Reworded, or of another item: the least that must be told apart, where hardly a word is shared."""
+    judge, own, strange = Judge(embedder=embedder), [], []
+    for said, again, elsewhere in (
+        ("The broth is rich and comforting.", "soup is hearty", "delivery was on time"),
+        ("Staff forgot our order twice.", "waiters are careless", "the wallpaper is floral"),
+        ("It charges in under an hour.", "battery fills quickly", "the novel drags"),
+        ("Rooms at the back are silent at night.", "it is quiet for sleeping", "prices are friendly"),
+    ):
+        evidence = [THEIRS | {"title": "-", "text": said}]
+        for claims, told in ((own, again), (strange, elsewhere)):
+            body = {"language": "en", "item": "-", "sentence": f"One guest says {told} [2].", "evidence": evidence}
+            claims.append(judge.judge(Claim.model_validate(body)))
+    assert [verdict.tier for verdict in strange] == ["embedding"] * 4
+    assert all(verdict.tier != "embedding" for verdict in own)

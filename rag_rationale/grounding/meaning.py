@@ -12,7 +12,8 @@ from rag_rationale.types import Embedder, Engine, Language, ScoreRequest, Vector
 
 MEANINGS = ("close",)
 LIKELIHOODS = ("gain", "given", "fluent")
-_SENTENCES = 2  # sentences of the sources that a clause is compared with at most
+_SENTENCES = 2  # sentences of the sources that are read before a clause at most
+_COMPARED = 4  # that a clause is compared with: those that share no word with it may still say the same
 _LEAD: dict[Language, str] = {"en": "In other words,", "zh": "换句话说，"}
 _USUAL: dict[Language, tuple[str, ...]] = {
     "en": (
@@ -39,7 +40,7 @@ def closeness(clause: Clause, language: Language, embedder: Embedder) -> dict[st
     """`close`: the cosine of the clause and its nearest source sentence, set so that 0 is what the embedder gives to
     sentences that have nothing to do with each other and 1 what it gives to equal ones.
     """
-    sentences = best_sentences(clause, language, most=_SENTENCES)
+    sentences = best_sentences(clause, language, most=_COMPARED)
     vectors = _embedded((clause.said, *sentences), embedder)
     usual = float(np.mean(_usual(embedder, language) @ vectors[0]))
     nearest = float(np.max(vectors[1:] @ vectors[0])) if sentences else usual
