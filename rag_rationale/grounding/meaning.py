@@ -58,16 +58,17 @@ def gain(clause: Clause, language: Language, engine: Engine) -> dict[str, float]
 
 
 def _embedded(texts: tuple[str, ...], embedder: Embedder) -> Vectors:
-    """Vectors of the texts; a source's sentence is embedded once, however many clauses cite it."""
+    """Vectors of the texts; a source's sentence is embedded once, however many clauses cite it, by whatever thread."""
     known = _memory(embedder.name)
-    unknown = [text for text in dict.fromkeys(texts) if text not in known]
+    held = {text: known.get(text) for text in texts}
+    unknown = [text for text, vector in held.items() if vector is None]
     if unknown:
         made = dict(zip(unknown, embedder.embed(unknown, role="passage"), strict=True))
         if len(known) > 4096:
             known.clear()
         known.update(made)
-        return np.stack([known[text] if text in known else made[text] for text in texts])
-    return np.stack([known[text] for text in texts])
+        held.update(made)
+    return np.stack([vector for text in texts if (vector := held[text]) is not None])
 
 
 @lru_cache(maxsize=4)
