@@ -195,3 +195,30 @@ def test_a_quotation_keeps_the_number_it_begins_with(known: Mapping[Language, An
 def test_nothing_takes_no_article(known: Mapping[Language, Analyser]) -> None:
     assert not any(text.startswith("the nothing") for text in of(known, "en", "Nothing beats the soup here.", "clause"))
     assert known["en"].irrealis("The soup has to be good.")
+
+
+def test_a_wish_praises_nothing_and_hard_to_beat_does(known: Mapping[Language, Analyser]) -> None:
+    assert of(known, "en", "I'd like a half size.", "np")["the half size"] == "neutral"
+    assert of(known, "en", "I like the half size.", "np")["the half size"] == "positive"
+    clause = of(known, "en", "19 g protein for 65 g dry is hard to beat for the trail.", "clause")
+    assert set(clause.values()) == {"positive"}
+
+
+def test_a_clause_does_not_break_off_before_what_tells_its_noun_apart(known: Mapping[Language, Analyser]) -> None:
+    told = of(known, "en", "The story is about a woman who reads the tide gauge.", "clause")
+    assert "the story is about a woman who reads the tide gauge" in told
+
+
+STEPS = (
+    "Step 1 is a power cycle of 60 seconds, step 2 moves the 2.4 GHz band to channel 1, 6 or 11, and step 3 is a reset."
+)
+
+
+def test_a_numbered_step_takes_no_article(known: Mapping[Language, Analyser]) -> None:
+    assert "step 2 moves the 2.4 GHz band" in of(known, "en", STEPS, "clause")
+
+
+def test_what_it_takes_is_no_praise_and_a_moment_is_no_thing(known: Mapping[Language, Analyser]) -> None:
+    assert of(known, "zh", "有时候要翻好几页才找到干货。", "clause") == {"有时候要翻好几页才找到干货": "negative"}
+    assert of(known, "zh", "要亲自去看才知道有多美。", "clause").get("要亲自去看才知道有多美") != "negative"
+    assert "保温的时候" not in of(known, "zh", "就是保温的时候那个蓝灯太亮。", "np")

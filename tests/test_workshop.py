@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -82,6 +83,60 @@ def test_lint_names_what_is_wrong(
     assert any(e in fault for fault in told(tmp_path, text.replace(was, now), known) for e in expected.split("|"))
 
 
+OWN = "own: {event: [review], polarity: positive}"
+MATCH = 'text: "You said {{ own.title }} {{ own.cite }}; a reviewer says {{ theirs.clause }} {{ theirs.cite }}."'
+
+
+@pytest.mark.parametrize(
+    ("text", "roles", "expected"),
+    [
+        (MATCH, f"{OWN}\n    theirs: {{polarity: negative}}", "a match rests on praise"),
+        (MATCH, "own: {speakers: many}\n    theirs: {}", "'own' is one user, not several"),
+        (MATCH, "own: {event: hiking}\n    theirs: {}", "an event that nothing proves"),
+        (MATCH.replace("You said", "You loved"), "own: {event: review}\n    theirs: {}", "asserts a liking"),
+        (
+            MATCH.replace("said {{ own.title", "{{ own.verb }} {{ own.title"),
+            "own: {}\n    theirs: {}",
+            "words an event",
+        ),
+        (
+            MATCH.replace("said", "gave {{ own.stars }} to"),
+            "own: {event: purchase}\n    theirs: {}",
+            "'own.stars' needs a rating",
+        ),
+        (
+            'text: "You said {{ own.title }} {{ own.cite }}; it says {{ facts.clause }} {{ facts.cite }}."',
+            f"{OWN}\n    facts: {{speakers: one}}",
+            "'facts' are the item's own text",
+        ),
+    ],
+)
+def test_lint_names_what_no_plan_of_a_match_can_hold(
+    tmp_path: Path, known: Mapping[Language, Analyser], text: str, roles: str, expected: str
+) -> None:
+    added = f"  - id: both\n    kind: match\n    {text}\n    {roles}\n"
+    assert any(expected in fault for fault in told(tmp_path, HEAD + added + BODY, known))
+    sound = f"  - id: both\n    kind: match\n    {MATCH}\n    {OWN}\n    theirs: {{polarity: positive}}\n"
+    assert not any("frame both" in fault for fault in told(tmp_path, HEAD + sound + BODY, known))
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "expected"),
+    [
+        ("{{ own }}", "you", "never uses `own`"),
+        ("frames:", "slots: {clause: {examples: [the arm holds]}}\nframes:", "examples that the prompt does not show"),
+        ("verbs: {}", "verbs: {purchase: bought}", "no frame has a place for one"),
+    ],
+)
+def test_lint_names_what_is_given_and_never_used(
+    tmp_path: Path, known: Mapping[Language, Analyser], was: str, now: str, expected: str
+) -> None:
+    text = HEAD.replace("{purchase: bought}", "{}") + BODY.replace("About", "{{ own }} About")
+    assert was in text
+    assert not any(expected in fault for fault in told(tmp_path, text, known))
+    assert any(expected in fault for fault in told(tmp_path, text.replace(was, now), known))
+
+
 def test_an_example_that_stands_in_the_catalogue_would_leak(tmp_path: Path, known: Mapping[Language, Analyser]) -> None:
     text = HEAD + BODY.replace("About", "Reason: One reviewer says the lid stays on when it pours.\nAbout")
     catalogue = searchable(["I like that the LID stays on, when it pours!"], "en")
@@ -102,6 +157,14 @@ def test_languages_that_differ_are_told(tmp_path: Path) -> None:
     faults = [str(f) for f in lint_balance(TemplateStore(tmp_path).all())]
     assert any(f.startswith("t/zh.v2: error: is missing") for f in faults)
     assert any("t/zh.v1: warning: has no frame for merit" in f for f in faults)
+    for word, expected in (
+        ("limits:", "forbidden: [cured]\nlimits:"),
+        ("verbs: {", "verbs: {view: saw, "),
+    ):
+        (tmp_path / "t" / "zh.v1.prompt").write_text(HEAD.replace(word, expected) + BODY, "utf-8")
+        faults += [str(f) for f in lint_balance(TemplateStore(tmp_path).all())]
+    assert any("t/en.v1: error: forbids nothing, the other language does" in f for f in faults)
+    assert any("t/en.v1: warning: has no verb for the event 'view'" in f for f in faults)
 
 
 def test_the_shipped_templates_pass_lint(known: Mapping[Language, Analyser]) -> None:
@@ -148,7 +211,8 @@ CHECKED = """tests:
 
 def test_tests_of_the_front_matter_pass_and_fail_for_what_they_name(tmp_path: Path, shop: Explainer) -> None:
     default = load_settings().prompts / "default" / "en.v1.prompt"
-    text = default.read_text("utf-8").replace("frames:\n", CHECKED + "frames:\n", 1)
+    untested = re.sub(r"\ntests:\n.*?\n---\n", "\n---\n", default.read_text("utf-8"), flags=re.DOTALL)
+    text = untested.replace("frames:\n", CHECKED + "frames:\n", 1)
     made = template(tmp_path, text)
 
     def explain(request: RationaleRequest) -> object:

@@ -83,3 +83,14 @@ def test_words_are_embedded_once_however_often_they_are_tried() -> None:
     for _ in range(2):
         tried.best([draft("the broth was thick"), draft("the broth was thick")], hurry=False)
     assert asked == ["the broth was thick"]
+
+
+def test_a_quotation_of_another_language_is_for_want_of_one_in_the_replys_own() -> None:
+    foreign = draft("the broth was thick")
+    filler = foreign.fillers[0]
+    passage = replace(filler.evidence.passage, lang="zh")
+    spoken = replace(filler, evidence=replace(filler.evidence, passage=passage))
+    foreign = replace(foreign, parts=tuple(spoken if p is filler else p for p in foreign.parts))
+    own = draft("the garden was quiet")
+    assert ranker().best([foreign, own], hurry=True) == 1
+    assert ranker().best([foreign], hurry=True) == 0

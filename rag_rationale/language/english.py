@@ -41,6 +41,7 @@ _IRREALIS = re.compile(
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _TERM = re.compile(r"[a-z]{3,}")
 _TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
+_IDIOM = re.compile(r"\b(?:hard|tough|difficult) to (?:beat|fault)\b", re.IGNORECASE)
 _FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
 _POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
@@ -88,6 +89,8 @@ class English:
 
     def polarity(self, text: str) -> Polarity:
         """Polarity of a clause by its own words; "neutral" where they do not tell."""
+        if _IDIOM.search(text):
+            return "positive"
         score = self._vader.polarity_scores(text)["compound"]
         if (excess := _TOO.search(text)) and self._vader.lexicon.get(excess[1].lower(), 0) < _PRAISE:
             return "negative"
@@ -184,7 +187,8 @@ class English:
         kept = [t for t in tokens if t.lower_ not in _ASIDES or (t.lower_ == "too" and t.i + 1 < end)]
         shown = "".join(t.text_with_ws for t in kept).strip(_EDGE)
         shown = self._mid_sentence(shown, tokens[0])
-        if subject.tag_ == "NN" and subject.left_edge.i == subject.i and subject.lower_ not in _NO_NOUNS:
+        bare = subject.tag_ == "NN" and subject.left_edge.i == subject.i and subject.lower_ not in _NO_NOUNS
+        if bare and not doc[subject.i + 1].like_num:  # "step 2 moves" takes no article
             shown = f"the {shown}"
         return Span(
             re.sub(r"\s+([,.])", r"\1", shown),
@@ -299,7 +303,8 @@ class English:
             return "neutral"
         if head.dep_ in _SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
             return self.polarity(" ".join(t.text for t in verb.subtree if t.i > head.i and _same_clause(t, verb)))
-        if head.dep_ == "dobj" and verb.lemma_ in _LIKING:
+        wished = any(t.tag_ == "MD" for t in verb.children)  # "I'd like a half size"
+        if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished:
             return "positive"
         return "neutral"
 
@@ -353,6 +358,14 @@ def _same_clause(token: Any, verb: Any) -> bool:
     return True
 
 
+def _with_relative(doc: Any, end: int) -> int:
+    """Where a clause ends that would break off before what tells its last noun apart: "a film about a woman who"."""
+    last = doc[end - 1]
+    vague = last.pos_ == "NOUN" and any(t.lower_ in {"a", "an"} for t in last.children)
+    relative = next((t for t in last.children if t.dep_ == "relcl" and t.left_edge.i == end), None)
+    return relative.right_edge.i + 1 if vague and relative is not None else end
+
+
 def _tells(token: Any) -> bool:
     """Whether a quotation may begin here: at a word, a number, or the sign of a currency before one."""
     return bool(token.is_alpha or token.is_currency or any(c.isdigit() for c in token.text))
@@ -381,8 +394,9 @@ def _clauses(sentence: Any) -> Iterator[tuple[int, int, Any]]:
         own = [t.i for t in head.subtree if t.i >= start and _same_clause(t, head)]
         end = start
         members = set(own)
-        while end in members or (end < sentence.end and doc[end].dep_ == "relcl" and end in members):
+        while end in members:
             end += 1
+        end = _with_relative(doc, end)
         while end > start and (doc[end - 1].is_punct or doc[end - 1].dep_ in {"cc", "mark"} or doc[end - 1].is_space):
             end -= 1
         if end > head.i:

@@ -7,8 +7,17 @@ from functools import cache
 from typing import Any
 
 from rag_rationale.language.segmenting import own_tokenizer
+from rag_rationale.types import Language
 
 _TOKEN = re.compile(r"[\u3400-\u9fff]+|\d+(?:[.,:]\d+)*|[^\W\d_\u3400-\u9fff]+(?:['’][^\W\d_]+)*")
+
+_OPENING: dict[Language, int] = {"en": 2, "zh": 4}
+_SPOKEN = re.compile(r"[A-Za-z0-9]+(?:['’][A-Za-z]+)*|[\u3400-\u9fff]")
+
+
+def opening(sentence: str, language: Language) -> str:
+    """How a sentence begins: its first two words, or four Han characters."""
+    return ("" if language == "zh" else " ").join(_SPOKEN.findall(sentence)[: _OPENING[language]])
 
 
 def words(text: str) -> list[str]:

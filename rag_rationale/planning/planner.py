@@ -70,7 +70,9 @@ class Planner:
         self._prefer = prefer or PlanSpec()
         disliked = {e.title for e in pool.history if e.rating is not None and e.rating < LOW}
         # a dislike in words may be told as one, an event with the item may not
-        self._history = [e for e in pool.history if e.event in WORDED or e.title not in disliked]
+        told = [e for e in pool.history if e.event in WORDED or e.title not in disliked]
+        self._history = [e for e in told if not reader.forbids(e)]
+        self._barred = {e.id for e in (*pool.history, *pool.reviews, *pool.facts) if reader.forbids(e)}
         self._found: list[Aspect] | None = None
         self._kinds: dict[str, frozenset[str]] = {}
         self._connected = snapshot.background(CONNECTED)
@@ -95,7 +97,7 @@ class Planner:
 
     def propose(self, kind: Kind, said: Sequence[Plan]) -> Iterator[Plan]:
         """Plans of a kind, best first, that repeat no passage and no aspect of what has been `said`."""
-        used = {e.id for plan in said for group in plan.evidence.values() for e in group}
+        used = {e.id for plan in said for group in plan.evidence.values() for e in group} | self._barred
         about = [e for plan in said for r in ("theirs", "facts") for e in plan.evidence.get(r, ())]
         fresh = _Fresh(used, about, self._connected)
         if kind == "match":
@@ -172,6 +174,8 @@ class Planner:
             akin = self._akin(own[i])
             if close[i, j] < self._enough(own_words is not None, akin, role) and not asked:
                 continue
+            if polarity == "negative" and close[i, j] < self._levels[STRANGE]:
+                continue  # what answers a complaint is about the very same thing
             if told is None or (polarity == "negative" and own_words is None):
                 continue
             plan = Plan("match", {"own": (own[i],), role: (theirs[j],)}, polarity=polarity, akin=akin)
@@ -238,7 +242,8 @@ class Planner:
             first = self._telling_first(judged.mentions, fresh)
             if not first or aspect.divided or len(against.mentions) >= len(judged.mentions):
                 continue
-            for tally in (judged, aspect.mentions) if kind == "merit" else (judged,):
+            mentioned = kind == "merit" and not self._reader.obvious(aspect.lemma)
+            for tally in (judged, aspect.mentions) if mentioned else (judged,):
                 led = _led(tally, first, fresh)
                 cited = [m.evidence for m in led.mentions[:CITED] if fresh.allows(m.evidence)]
                 if counts(tally) and len(cited) == CITED:

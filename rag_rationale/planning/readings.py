@@ -50,6 +50,7 @@ class Reader:
     ) -> None:
         self._rarity, self.language = rarity, language
         self._name = title
+        self._words = title.split()
         own = [re.escape(word) for word in re.findall(r"\w{2,}", title)]
         self._title = re.compile("|".join([re.escape(title), *own]), re.IGNORECASE)
         self._analysers = analysers
@@ -62,6 +63,16 @@ class Reader:
         if evidence.id not in self._cache:
             self._cache[evidence.id] = Reading(evidence, tuple(self._spans(evidence)))
         return self._cache[evidence.id]
+
+    def forbids(self, evidence: Evidence) -> bool:
+        """Whether a passage holds what the template never lets through: then it proves nothing either, not even a
+        rating, since what is cited is shown."""
+        text = evidence.passage.text.lower()
+        return any(phrase in text for phrase in self._forbidden)
+
+    def obvious(self, noun: str) -> bool:
+        """Whether the item's name gives the noun away: that people speak of 耳朵 tells nothing of a 头戴式耳机."""
+        return not noun.isascii() and not set(noun).isdisjoint(self._name)
 
     def shows(self, words: str) -> bool:
         """Whether words that no passage holds as they are may be shown: none is forbidden, none may name somebody."""
@@ -101,7 +112,7 @@ class Reader:
     def _spans(self, evidence: Evidence) -> list[Span]:
         passage = evidence.passage
         analyser = self._analysers[passage.lang]
-        if any(word in passage.text.lower() for word in self._forbidden):
+        if self.forbids(evidence):
             return []
         if evidence.event == "preference":
             whole = Span(passage.text, 0, len(passage.text), "quote", "", polarity="positive")
@@ -121,10 +132,11 @@ class Reader:
         ]
 
     def _titled(self, span: Span) -> Span:
-        """The span with the item's name spelt as the item spells it, where it begins with that name."""
-        if not span.text.lower().startswith(self._name.lower()):
-            return span
-        return replace(span, text=self._name + span.text[len(self._name) :])
+        """The span with the item's name, or two words of it, spelt as the item spells it where it begins with them."""
+        for name in (self._name, " ".join(self._words[:2])):
+            if len(name) > 1 and span.text.lower().startswith(name.lower()):
+                return replace(span, text=name + span.text[len(name) :])
+        return span
 
     def _names_someone(self, span: Span, lang: Language) -> bool:
         """Whether the span may name a private person: by a proper noun or, where it speaks of staff, by any word, that

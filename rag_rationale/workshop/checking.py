@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from rag_rationale.errors import InvalidRequestError
+from rag_rationale.language.words import opening
 from rag_rationale.prompting import Check, Template
-from rag_rationale.types import Language, Rationale, RationaleRequest
-
-_OPENING: dict[Language, int] = {"en": 2, "zh": 4}
-"""How many words, or in Chinese characters, make an opening."""
-_TOKEN = re.compile(r"[A-Za-z0-9]+(?:['’][A-Za-z]+)*|[\u3400-\u9fff]")
+from rag_rationale.types import Rationale, RationaleRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,6 @@ def failures(check: Check, reply: Rationale) -> Iterator[str]:
     if check.no_opening_repeated:
         openings = [opening(sentence.text, reply.language) for sentence in reply.sentences]
         yield from (f"begins twice with “{o}”" for o in sorted({o for o in openings if openings.count(o) > 1}))
-
-
-def opening(sentence: str, language: Language) -> str:
-    """How a sentence begins: its first two words, or four Han characters."""
-    return ("" if language == "zh" else " ").join(_TOKEN.findall(sentence)[: _OPENING[language]])
 
 
 def _request(check: Check, template: Template, index: str) -> RationaleRequest:

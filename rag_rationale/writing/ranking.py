@@ -63,11 +63,16 @@ class Ranker:
             self._score([f for draft in drafts for f in self._scored_fillers(draft)], deadline_ms)
             self._try_on([f for draft in drafts for f in draft.fillers if _speaks_of_item(f)])
         values = [
-            (self._tells(draft) >= PLATITUDE, value, -place)
+            (self._native(draft), self._tells(draft) >= PLATITUDE, value, -place)
             for place, draft in enumerate(drafts)
             if (value := self._value(draft, place)) is not None
         ]
-        return -max(values)[2] if values else None
+        return -max(values)[3] if values else None
+
+    def _native(self, draft: Draft) -> bool:
+        """Whether all words are in the language of the reply; a quotation of another one is for want of these."""
+        worded = (f for f in draft.fillers if f.shape in _WORDS)
+        return all(f.evidence.passage.lang == self._template.language for f in worded)
 
     def _tells(self, draft: Draft) -> float:
         if draft.mode == "free":

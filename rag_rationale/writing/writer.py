@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from rag_rationale.language.words import opening
 from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
 from rag_rationale.types import Asserts, Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span, Tally
@@ -40,20 +41,28 @@ class Writer:
         self._template, self._reader = template, reader
         self._random = random.Random(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "big"))
         self._used: list[str] = []
+        self._begun: list[str] = []
         self._met: set[str] = set()
 
     def drafts(self, plan: Plan, *, mode: Mode) -> Iterator[Draft]:
         """Drafts of a plan in one mode, best frame first; none where no frame of the template fits the plan."""
         frames = [f for f in self._template.frames if f.mode == mode and self._fits(f, plan)]
         frames = [f for f in frames if self._used or not f.follows]
-        order = {f.id: self._random.random() for f in frames}
+        order = {f.id: (self._begins_alike(f), self._random.random()) for f in frames}
         for frame in sorted(frames, key=lambda f: (self._used.count(f.id), -self._strength(f), order[f.id])):
             yield from self._fill(frame, plan)
 
     def accept(self, draft: Draft) -> None:
         """Remember that a draft was used, so that the next one is worded otherwise."""
         self._used.append(draft.frame)
+        self._begun.append(opening(draft.words, self._template.language))
         self._met |= {f.evidence.passage.item_id for f in draft.fillers if f.evidence.side == "history"}
+
+    def _begins_alike(self, frame: Frame) -> bool:
+        """Whether a sentence of this frame would begin as one before it does."""
+        first = frame.parts[0] if isinstance(frame.parts[0], str) else ""
+        begins = opening(first, self._template.language)
+        return bool(begins) and any(begun.startswith(begins) for begun in self._begun)
 
     def _fits(self, frame: Frame, plan: Plan) -> bool:
         if frame.kind != plan.kind or set(frame.roles) != set(plan.evidence):

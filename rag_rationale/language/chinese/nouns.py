@@ -95,6 +95,7 @@ class Nouns:
             or ODD.search(raw)
             or any(not (self._words.is_word(w.text) or w.tag == "nr" or len(w.text) == 1) for w in own)
             or len(head) == 1
+            or head in {"时候", "时间"}  # 保温的时候
             or own[0].text in self._lists["leading"] | self._lists["degree"]
             or any(self._words.negates(w.text) for w in words[max(begin - 2, 0) : begin])
         ):

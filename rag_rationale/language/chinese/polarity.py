@@ -36,6 +36,7 @@ _LESS = re.compile(  # 没有第一部好看, but not 没有尿点很好看
     r"没有?(?!比|什么|任何|觉得|人|一)[^，。！？]{2,14}?(?<![很真太挺蛮超更常都也])"
     r"(?=(?:好看|好吃|好喝|好玩|好用|好听|精彩|出彩|惊艳|有趣|有意思)(?:$|[了的，。！]))"
 )
+_EFFORT = re.compile(r"要[^，。！？]{1,10}才(?!知道|懂|明白|体会|能体会|叫|是|算)")  # 要翻好几页才找到
 
 
 def irrealis(text: str) -> bool:
@@ -47,6 +48,8 @@ def polarity(text: str, words: Words) -> Polarity:
     """Polarity of a clause by its own words; "neutral" where they do not tell, tell both, or mean it otherwise."""
     if _UNSAID.search(text):
         return "neutral"
+    if _EFFORT.search(text):
+        return "negative"
     kept = _LESS.sub(
         "不", _THAN.sub(" ", _EXCEPT.sub(" ", text))
     )  # what is excepted, or compared with, is not what is judged
