@@ -73,14 +73,20 @@ class Clients:
         self.heard = Heard()
 
     async def until_answered(
-        self, asks: Iterator[Ask], *, clients: int, requests: int | None = None, seconds: float = float("inf")
+        self,
+        asks: Iterator[Ask],
+        *,
+        clients: int,
+        requests: int | None = None,
+        seconds: float = float("inf"),
+        enough: Callable[[], bool] = lambda: False,
     ) -> Heard:
-        """`clients` that ask again as soon as they are answered, for a number of requests or a time."""
+        """`clients` that ask again once they are answered: for a number of requests, a time, or until `enough`."""
         end = time.perf_counter() + seconds
         left = iter(range(requests if requests is not None else 1 << 60))
 
         async def client() -> None:
-            while time.perf_counter() < end and next(left, None) is not None:
+            while not enough() and time.perf_counter() < end and next(left, None) is not None:
                 await self._ask(line, next(asks))
 
         async with self._open(clients) as line:
