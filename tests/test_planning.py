@@ -178,6 +178,7 @@ def test_a_listed_fact_is_told_in_a_sentence_of_its_own_language(ask: Ask) -> No
     assert re.sub(r"\[1\]", "", reply.rationale) in {
         "介绍里写着：类型是喜剧、动画。",
         "按介绍的说法，类型是喜剧、动画。",
+        "介绍里提到，类型是喜剧、动画。",
     }
     assert reply.sentences[0].citations[0].cited_text == "类型：喜剧、动画"
 

@@ -25,6 +25,10 @@ class Readings:
         span = Span(f"the {head} was so", 0, 5, "clause", head, polarity=cast(Polarity, polarity))
         return Reading(evidence, (span,))
 
+    def forbids(self, evidence: Evidence) -> bool:
+        del evidence
+        return False
+
     def share(self, entry: Entry) -> float:
         return 0.5 if entry.value == "drama" else 0.1
 
