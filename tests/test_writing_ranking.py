@@ -39,8 +39,12 @@ def ranker(asked: list[str] | None = None) -> Ranker:
             asked.extend(texts)
         return [FITS[text] for text in texts]
 
+    def alike(pairs: Sequence[tuple[str, str]], lang: Language) -> list[float]:
+        assert lang == "en"
+        return [0.6 if own.split()[1] == theirs.split()[1] else 0.0 for own, theirs in pairs]
+
     template = TemplateStore(load_settings().prompts).get("default", language="en")
-    return Ranker(template, Reads(), lambda _: 0.5, fit, title="Tide Table", own=None)
+    return Ranker(template, Reads(), lambda _: 0.5, fit, alike, title="Tide Table", own=None)
 
 
 def test_of_drafts_that_read_and_tell_alike_the_one_that_fits_the_user_is_served() -> None:
@@ -68,6 +72,16 @@ def _of_the_item_itself(made: Draft) -> Draft:
     (filler,) = made.fillers
     listed = replace(filler, evidence=replace(filler.evidence, side="item"))
     return replace(made, parts=tuple(listed if part is filler else part for part in made.parts))
+
+
+def test_a_match_is_between_words_about_one_thing() -> None:
+    def beside(words: str) -> Draft:
+        about = draft("the garden was quiet", score=0.0)
+        own = draft(words)
+        mine = replace(own.fillers[0], slot="own.clause", evidence=replace(own.fillers[0].evidence, side="history"))
+        return replace(about, kind="match", parts=("You wrote that ", mine, "; ", *about.parts))
+
+    assert ranker().best([beside("the broth was thick"), beside("the garden was wild")], hurry=False) == 1
 
 
 def test_in_a_hurry_no_words_are_embedded_and_their_passages_tell() -> None:

@@ -33,7 +33,9 @@ _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
     r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of|other than|"
-    r"ha(?:s|ve) to be|except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied))\b"
+    r"ha(?:s|ve) to be|except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied)|can improve|"
+    r"needs? (?:to (?:be|have|improve|get|work)|(?:some |more |a lot of |much )?(?:better|improv\w+|more))|"
+    r"can (?:be|get|do|taste) (?:a (?:bit|little|lot) |much |made |even |way )*(?:better|improved|more))\b"
     r"|n['’]t be\b|['’]d have\b"
     r"|(?:n['’]?t|\bnot|\bnever) (?:\w+ly )?(?:think|believe|say|feel|find|call|agree|guess|suppose)\b",
     re.IGNORECASE,
@@ -135,6 +137,9 @@ class English:
 
     def _quotes(self, sentence: Any) -> Iterator[Span]:
         first = next((t for t in sentence if _tells(t) and t.lower_ not in self._lists["connectives"]), None)
+        last = next((t for t in reversed(sentence) if t.is_alpha), None)
+        if last is None or (last.lower_ in {"that", "this", "those", "these"} and last.dep_ in {"pobj", "dobj"}):
+            return  # "one star less only for that"
         if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : sentence.end]) <= 40:
             return
         raw = sentence.doc[first.i : sentence.end].text.strip().rstrip(".,;: ")

@@ -43,7 +43,7 @@ class PraiseJudge:
 
 
 class Fit:
-    """How far words lean the way the user does, or answer her query."""
+    """How far words lean the way the user does, or answer her query, and how alike two pieces are."""
 
     def __init__(self, aim: Aim | None, cuttings: Cuttings) -> None:
         self._aim, self._cuttings = aim, cuttings
@@ -53,3 +53,11 @@ class Fit:
             return [0.0] * len(texts)
         offsets = self._cuttings.vectors(texts) - self._cuttings.snapshot.centre(lang)
         return [float(fit) for fit in self._aim.fits(offsets)]
+
+    def alike(self, pairs: Sequence[tuple[str, str]], lang: Language) -> list[float]:
+        """Cosines of pairs of words, centred: about 0 for two that share nothing but their language."""
+        if not pairs:
+            return []
+        centre = self._cuttings.snapshot.centre(lang)
+        ones, others = (centre_vectors(self._cuttings.vectors(texts), centre) for texts in zip(*pairs, strict=True))
+        return [float(cosine) for cosine in np.sum(ones * others, axis=1)]

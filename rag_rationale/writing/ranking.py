@@ -27,6 +27,9 @@ TELLING = 2.0  # nats per token that a span which tells all one can ask for is w
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
 PLATITUDE = 0.15  # words that tell less ("the food is great") are for where nothing more specific is to be said
 FITTING = 15.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
+ALIKE = (
+    3.0  # nats per token that speaking of the very thing the user spoke of is worth; few pairs reach a cosine of 0.6
+)
 ORDER = 0.1  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
 _WORDS = {"np", "clause", "liking", "identity", "entry", "quote"}
@@ -42,16 +45,19 @@ class Ranker:
         engine: Engine,
         telling: Callable[[str], float],
         fit: Callable[[Sequence[str], Language], Sequence[float]],
+        alike: Callable[[Sequence[tuple[str, str]], Language], Sequence[float]],
         *,
         title: str,
         own: str | None,
         salt: str = "",
     ) -> None:
-        self._template, self._engine, self._telling, self._fit = template, engine, telling, fit
+        self._template, self._engine, self._telling = template, engine, telling
+        self._fit, self._alike = fit, alike
         self._prompt = template.prompt(title=title, own=own)
         self._temperature, self._dice = template.meta.sampling.temperature, random.Random(salt)
         self._scores: dict[tuple[Shape, str], float] = {}
         self._fits: dict[str, float] = {}
+        self._pairs: dict[tuple[str, str], float] = {}
 
     def best(self, drafts: Sequence[Draft], *, hurry: bool, deadline_ms: int | None = None) -> int | None:
         """Position of the best draft; None where none reads as language.
@@ -62,6 +68,7 @@ class Ranker:
         if not hurry:
             self._score([f for draft in drafts for f in self._scored_fillers(draft)], deadline_ms)
             self._try_on([f for draft in drafts for f in draft.fillers if _speaks_of_item(f)])
+            self._pair(drafts)
         values = [
             (self._native(draft), self._tells(draft) >= PLATITUDE, value, -place)
             for place, draft in enumerate(drafts)
@@ -88,7 +95,10 @@ class Ranker:
         fits = [self._fit_of(f) for f in draft.fillers if _speaks_of_item(f)]
         fit = sum(fits) / max(len(fits), 1)
         own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
-        value = likelihood + TELLING * self._tells(draft) + FITTING * fit + OWN_WORDS * own - ORDER * place
+        alike = self._pairs.get(_sides(draft) or ("", ""), 0.0)
+        value = (
+            likelihood + TELLING * self._tells(draft) + FITTING * fit + ALIKE * alike + OWN_WORDS * own - ORDER * place
+        )
         return value + self._temperature * _gumbel(self._dice) if self._temperature else value
 
     def _fit_of(self, filler: Filler) -> float:
@@ -105,6 +115,11 @@ class Ranker:
             own = (f.text for f in fillers if f.evidence.passage.lang == lang and f.text not in self._fits)
             texts = list(dict.fromkeys(own))
             self._fits.update(zip(texts, self._fit(texts, lang), strict=True))
+
+    def _pair(self, drafts: Sequence[Draft]) -> None:
+        """How alike the user's words and the words about the item are, where a draft sets them side by side."""
+        fresh = list(dict.fromkeys(s for d in drafts if (s := _sides(d)) is not None and s not in self._pairs))
+        self._pairs.update(zip(fresh, self._alike(fresh, self._template.language), strict=True))
 
     def _score(self, fillers: Sequence[Filler], deadline_ms: int | None) -> None:
         for shape, lead in self._template.meta.leads.items():
@@ -130,6 +145,12 @@ class Ranker:
 
 def _speaks_of_item(filler: Filler) -> bool:
     return filler.evidence.side != "history" and filler.shape in _WORDS
+
+
+def _sides(draft: Draft) -> tuple[str, str] | None:
+    own = next((f.text for f in draft.fillers if f.evidence.side == "history" and f.shape in _WORDS), None)
+    theirs = next((f.text for f in draft.fillers if _speaks_of_item(f)), None)
+    return (own, theirs) if own and theirs else None
 
 
 def _gumbel(dice: random.Random) -> float:
