@@ -51,7 +51,18 @@ def test_third_person_clauses_are_found_with_their_polarity(
         ("en", "If the soup is hot."),
         ("en", "Great place, good food."),
         ("en", "A must visit place for foodies."),
+        ("en", "Great taste and texture of the ices is good."),
+        ("en", "The service was excellent rice and service excellent."),
+        ("en", "Their oat bars is highly recommend with tea."),
+        ("en", "The staff was kind enough to take as many orders as we liked."),
+        ("en", "Who on earth prints the menu on a beer mat."),
+        ("en", "The other dishes were warm."),
+        ("en", "The management has to take this seriously."),
         ("en", "From heart shaped pancakes to a classic breakfast, there they are."),
+        ("zh", "没有新意每一集都一样不值得看。"),
+        ("zh", "大家不要刷屏了。"),
+        ("zh", "和店员配合得也很好。"),
+        ("zh", "林沐之新的惊喜。"),
         ("zh", "我觉得很舒服。"),
         ("zh", "它很好用。"),
         ("zh", "虽然房间很小。"),
@@ -63,6 +74,10 @@ def test_what_cannot_stand_in_reported_speech_is_no_clause(
     known: Mapping[Language, Analyser], language: Language, text: str
 ) -> None:
     assert of(known, language, text, "clause") == {}
+
+
+def test_a_comma_stays_where_sentences_follow_each_other(known: Mapping[Language, Analyser]) -> None:
+    assert "激动人心，一切都刚刚好" in of(known, "zh", "激动人心，一切都刚刚好。", "clause")
 
 
 def test_a_verb_glued_to_the_sentence_before_it_is_no_subject(known: Mapping[Language, Analyser]) -> None:

@@ -173,12 +173,16 @@ class English:
             or any(t.text == "," and _opens_a_phrase(t) for t in doc[start : end - 1])
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
-            or any(t.lower_ in _SOMEONE or self._points(t) for t in tokens)
+            or any(t.lower_ in _SOMEONE or self._points(t) or (t.lower_ == "this" and t.pos_ == "PRON") for t in tokens)
             or raw.split()[0].lower() in self._lists["discourse"]
             or subject.lower_ in {"must", "a", "an", "the"}  # "a must visit place" is none
             or "n't" in subject.lower_  # a "won't" glued to what stands before it
             or tokens[0].dep_ in {"prep", "aux", "neg"}
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
+            or tokens[0].tag_ in {"WP", "WDT", "WRB"}
+            or any(t.lower_ == "other" and t.i <= subject.i for t in tokens)
+            or (tokens[0].lower_ == "both" and all(t.lower_ != "and" for t in tokens))
+            or (any(t.tag_ == "JJR" for t in head.children) and all(t.lower_ != "than" for t in tokens))
             or self._speaks(tokens, "first_person")
             or self._speaks(tokens, "second_person")
             or not any(t.dep_ in _COMPLEMENTS for t in head.children)
@@ -186,6 +190,10 @@ class English:
             or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
             or raw.split()[-1].lower() in self._lists["discourse"]
             or not _agrees(subject, head)
+            or _heaps(tokens)
+            or _misses(doc, start, end)
+            or self._praises_first(subject)
+            or _called_what_it_is_not(head)
         ):
             return None
         offset = tokens.start_char + tokens.text.index(raw)
@@ -205,6 +213,14 @@ class English:
             tense="past" if _tense_tag(head) == "VBD" else "present",
             names=_names(tokens),
         )
+
+    def _praises_first(self, subject: Any) -> bool:
+        """Whether a judgement without a verb runs into a clause: "great taste and texture of the ices is good"."""
+        first = subject.left_edge
+        joined = any(t.dep_ == "conj" for t in subject.children)
+        judged = self.polarity(first.text)
+        led = first.pos_ in {"ADJ", "ADV"}
+        return led and (joined or judged == "negative" or (subject.tag_ == "NN" and judged == "positive"))
 
     def _points(self, token: Any) -> bool:
         """Whether a word points at something that the clause does not tell: "this dish", but not "this place"."""
@@ -330,6 +346,30 @@ def _singular(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
 
 
+def _heaps(tokens: Any) -> bool:
+    """Whether a word of content comes twice: "the service was excellent rice and service excellent"."""
+    content = [t.lemma_.lower() for t in tokens if t.pos_ in {"NOUN", "ADJ", "VERB"} and len(t) > 3]
+    return len(set(content)) < len(content)
+
+
+def _misses(doc: Any, start: int, end: int) -> bool:
+    """Whether words that it needs stand right beside a clause: "as many orders | as we like", "else | all is well"."""
+    after = doc[end] if end < len(doc) else None
+    cut = after is not None and (after.pos_ in {"AUX", "VERB"} or after.lower_ in {"as", "of", "than", "that"})
+    return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest"})
+
+
+def _called_what_it_is_not(head: Any) -> bool:
+    """Whether something is called a thing without an article, which a comma was left out before: "the food was perfect
+    desserts"."""
+    called = next((t for t in head.children if t.dep_ == "attr" and t.pos_ == "NOUN"), None)
+    if called is None or head.lemma_ != "be":
+        return False
+    return called.left_edge.pos_ in {"ADJ", "ADV"} and not any(
+        t.dep_ in {"det", "poss", "nummod"} for t in called.children
+    )
+
+
 def _names(tokens: Any) -> tuple[str, ...]:
     """What could be a person's name: spaCy's PERSON entities and every proper noun."""
     found = [ent.text for ent in tokens.ents if ent.label_ == "PERSON"]
@@ -349,7 +389,8 @@ def _tense_tag(head: Any) -> str:
 
 def _agrees(subject: Any, head: Any) -> bool:
     """A finite verb, one that follows its subject, and no bare participle ("food served hot" is no clause)."""
-    return bool(_tense_tag(head)) and subject.i < head.i
+    base = head.lemma_ == "be" and any(t.lower_ == "recommend" for t in head.children)  # "is highly recommend"
+    return bool(_tense_tag(head)) and subject.i < head.i and not base
 
 
 def _same_clause(token: Any, verb: Any) -> bool:

@@ -296,7 +296,7 @@ class Planner:
             if head in divided:
                 continue
             forms = [head for _ in group]
-            if self._reader.worth_counting(head, forms) is None:
+            if head == "there" or self._reader.worth_counting(head, forms) is None:
                 continue  # "more than one reviewer praises the food" tells nothing
             distinct = list({e.passage.author: e for e in reversed(group)}.values())[::-1]
             if len(distinct) >= 2:

@@ -26,6 +26,7 @@ _IS = re.compile(
     r"(?:算|可以说|堪称|不愧|称得上|真)?(?:是|为)?)"
 )
 _ONE = re.compile(r"一[款个家部本条双件种篇档份支台把副座间类套场群杯趟季]")
+_HANGS = frozenset("对和跟与同让使令")  # what opens no sentence without a subject
 _FUNCTION = ("d", "u", "p", "c", "x", "y", "m", "q", "r", "zg", "f")
 
 
@@ -43,14 +44,18 @@ class Clauses:
 
     def _sentence(self, units: list[Unit]) -> Iterator[Span]:
         subject_named = False  # by a unit before, of which a unit without subject would then speak
+        person = False  # as its object, of whom the next may speak
         for i, unit in enumerate(units):
             kept = self._plain(unit.words)
             predicate = self.subject_end(kept)
             named = predicate > 0 and self.predicates(kept[predicate:])
             if not unit.bound:
-                yield from self._one(kept, predicate, bare=not subject_named and (not predicate or not _in_chain(unit)))
+                yield from self._one(
+                    kept, predicate, bare=not (subject_named or person) and (not predicate or not _in_chain(unit))
+                )
             yield from self._topic(unit, units[i + 1 : i + 2])
             subject_named |= named and not self._is_item(kept)
+            person |= any(w.tag.startswith("nr") for w in unit.words)
 
     def _one(self, kept: list[Word], predicate: int, *, bare: bool) -> Iterator[Span]:
         span = self._liking(kept) or self._identity(kept) or self._clause(kept, predicate, bare=bare)
@@ -62,12 +67,23 @@ class Clauses:
     def _clause(self, kept: list[Word], predicate: int, *, bare: bool) -> Span | None:
         subject, said = kept[:predicate], kept[predicate:]
         follows = not bare and said and said[0].text in {"就", "才", "便"}  # 灯一关，院子就安静了
-        if not self.predicates(said) or follows or _runs_on(kept):
+        if (
+            kept[0].text in _HANGS
+            or not self.predicates(said)
+            or follows
+            or _runs_on(kept)
+            or self._heaps(kept)
+            or _urges(kept)
+        ):
             return None
         nouns = [w for w in subject if w.nominal]
-        if not nouns and not (bare and kept[0].text != "对" and self._tells(kept) and not self._described(kept)):
+        if not nouns and not (bare and self._tells(kept) and not self._described(kept)):
             return None
         return self._span(kept, "clause", nouns[-1].text if nouns else "", _LONGEST if nouns else _LONGEST_BARE)
+
+    def _heaps(self, kept: Sequence[Word]) -> bool:
+        """Whether sentences follow each other without a mark: 没有新意每一集都一样不值得看."""
+        return sum(self._words.negates(w.text) for w in kept) > 1 and len(_shown(kept)) > 11
 
     def _tells(self, kept: list[Word]) -> bool:
         """Whether a predicate without subject holds more than a word of praise: two words of content or an idiom."""
@@ -118,6 +134,9 @@ class Clauses:
             return True
         if not words or (words[-1].nominal and not any(w.tag.startswith(("v", "p")) and w.tag != "vn" for w in words)):
             return False
+        acts = any(w.tag.startswith(("v", "p")) and w.tag != "vn" for w in words)
+        if len(words) > 1 and words[-2].text == "的" and not acts:
+            return False  # 新的惊喜, whatever jieba takes 惊喜 for
         for word, after in zip(words, [*words[1:], None], strict=True):
             modifies = after is not None and after.text in {"的", "地"} and after is not words[-1]
             if word.tag.startswith(("a", "z", "i", "l", "v")) and word.tag not in {"an", "vn"} and not modifies:
@@ -140,7 +159,8 @@ class Clauses:
         nouns = [w for w in first[:split] if w.nominal]
         kept = _KEPT.findall(joint[0])
         if split == len(first) and nouns and not rest and first[-1].tag[0] not in "fst":  # 演员的表演，非常到位
-            shown = _shown(first) + "".join(kept[:1]) + _shown(second)
+            mark = "" if _last_de(first) and self._judging(second[0]) else "，"
+            shown = f"{_shown(first)}{mark}{''.join(kept[:1])}{_shown(second)}"
         elif self.predicates(first[split:]) and nouns:
             shown = f"{_shown(first)}，{''.join(kept[:1])}{_shown(second)}"
         else:
@@ -168,6 +188,7 @@ class Clauses:
         if (
             any(w.text not in self._lists["degree"] and w.tag != "d" and not self._words.negates(w.text) for w in led)
             or not liked
+            or liked[0].text == "的"  # 最喜欢的一部电影 is a name
             or not (liked[-1].nominal or (liked[-1].tag == "v" and len(liked[-1].text) > 1))
             or (liked[-1].text in self._lists["generic_heads"] and len(liked) < 3)
             or any(w.tag in {"y", "x"} or self._words.negates(w.text) for w in liked)
@@ -187,6 +208,8 @@ class Clauses:
         own = _from(kept, skip)
         if any(w.text in {"是", "有"} for w in own):
             return None
+        if len(own) > 1 and own[0].text in self._lists["degree"] and all(w.text != "的" for w in own):
+            return None  # 挺好经典
         if own and own[0].text == "太":  # 太经典的一部片 is no name, 经典的一部片 is
             own = own[1:]
         if not own or (len(own) < 2 and len(own[0].text) < 3) or own[0].text in {"的", "了"}:
@@ -248,6 +271,14 @@ def _in_chain(unit: Unit) -> bool:
 def _runs_on(kept: Sequence[Word]) -> bool:
     """Whether a second sentence begins without a mark: 终于有一部没配音的剧了好看."""
     return len(kept) > 2 and kept[-2].text == "了" and kept[-1].tag == "a"
+
+
+def _urges(kept: Sequence[Word]) -> bool:
+    """Whether somebody is told what to do: 大家不要刷屏了, 还是去逛街吧不适合跑步."""
+    texts = [w.text for w in kept]
+    return any(
+        w in {"不要", "别", "请", "点赞", "加油"} or (w == "吧" and i + 1 < len(texts)) for i, w in enumerate(texts)
+    )
 
 
 def _shown(words: Sequence[Word]) -> str:
