@@ -406,7 +406,8 @@ _CLAIMS: list[tuple[str, Holds]] = [
         _on("review"),
     ),
     (
-        r"\bthe description\b|\bThe description\b|介绍(?:[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么说|说得)",
+        r"\b[Tt]he description\b|介绍(?:[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么[说写]|说得)"
+        r"|据介绍|从介绍看|先看看介绍",
         _on("item"),
     ),
     (r"; this time, the (?P<label>[^;\[]+?) (?:includes?|is) (?P<value>[^;\[]+?)(?= \[)", _lists),
@@ -414,7 +415,11 @@ _CLAIMS: list[tuple[str, Holds]] = [
         rf"(?:再看|而|这次推荐的)“{_UP_TO}”[，的](?!有人|有评价)(?P<label>[^”，；\[]{{1,8}}?)(?:里有|是)(?P<value>[^，；\[]+)(?=\[)",
         _lists,
     ),
-    (r"^This is\b|, and this is\b|^This article is\b|^这是|而这是", _on("item")),
+    (
+        r"^(?:In short, )?[Tt]his (?:article )?is\b|, and this is\b|^(?:Here is|What you get is|Picture) "
+        r"|^这是|而这是",
+        _on("item"),
+    ),
 ]
 
 
@@ -431,7 +436,9 @@ _SYNONYMS = {
     r"([您你]也?|，也)点开过": r"\1看过",
     r"([您你]也?|，也)订过": r"\1买过",
     r"\b([Tt]he) (?:article|product page|blurb|listing)\b": r"\1 description",
-    "(?:文章|简介|商品页|小组介绍)(?=[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么说|说得)": "介绍",
+    "据商品页介绍|据小组介绍": "据介绍",
+    "文中(?=写)": "介绍里",
+    "(?:文章|简介|商品页|小组介绍)(?=[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么[说写]|说得|看，)": "介绍",
 }
 
 

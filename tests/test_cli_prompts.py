@@ -18,14 +18,20 @@ HOTEL = ["--item", "en-travel-hotel", "--language", "en"]
 
 @pytest.fixture(scope="module", autouse=True)
 def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with index `sample`, named by the environment together with models that need no weights."""
+    """An empty folder for indexes, named by the environment together with models that need no weights."""
     analysers()
     folder = tmp_path_factory.mktemp("cli-prompts")
     patch = pytest.MonkeyPatch()
     for key, value in {"INDEXES": str(folder), "LLM": "scripted", "EMBEDDER": "hashed"}.items():
         patch.setenv(f"RAG_RATIONALE_{key}", value)
-    assert main(BUILD) == 0
     return folder
+
+
+@pytest.fixture(scope="module")
+def sample(indexes: Path) -> Path:
+    """The same folder with index `sample`."""
+    assert main(BUILD) == 0
+    return indexes
 
 
 @pytest.fixture
@@ -49,19 +55,19 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> 
     return out + err
 
 
-def test_five_minutes_from_a_new_tone_to_serving_it_and_back(prompts: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shipped = load_settings().prompts / "labels.yaml"
-    before = shipped.read_bytes()
+def begin_anew(prompts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Version 2 of `travel` in English, which says guest for traveller."""
     assert "en.v2.prompt" in told(capsys, "new", "travel")
     path = prompts / "travel" / "en.v2.prompt"
     path.write_text(path.read_text("utf-8").replace("frames:", "words: {traveller: guest}\nframes:", 1), "utf-8")
+
+
+def test_a_new_tone_is_promoted_listed_and_taken_back(prompts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shipped = load_settings().prompts / "labels.yaml"
+    before = shipped.read_bytes()
+    begin_anew(prompts, capsys)
     assert "0 errors" in told(capsys, "lint", "travel")
     assert "One guest says" in told(capsys, "render", "travel@v2", "--language", "en")
-    tried = told(capsys, "try", "travel@v2", *HOTEL)
-    for part in ("plan 1:", "the model is asked", "supported, frame", "chosen: frame", "guest"):
-        assert part in tried
-    beside = told(capsys, "diff", "travel", "travel@v2", *HOTEL)
-    assert re.search(r"traveller.* \| .*guest", beside)
     assert "travel:production is v2 (100%)" in told(capsys, "promote", "travel", "2")
     assert re.search(r"^travel@\w+  en v2 .*\[production\]", told(capsys, "list"), re.M)
     assert "travel:production is v1 (75%), v2 (25%)" in told(capsys, "promote", "travel", "1=75", "2=25")
@@ -72,6 +78,19 @@ def test_five_minutes_from_a_new_tone_to_serving_it_and_back(prompts: Path, caps
     assert shipped.read_bytes() == before
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("sample")
+def test_a_new_tone_is_tried_and_set_beside_the_old(prompts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    begin_anew(prompts, capsys)
+    tried = told(capsys, "try", "travel@v2", *HOTEL)
+    for part in ("plan 1:", "the model is asked", "supported, frame", "chosen: frame", "guest"):
+        assert part in tried
+    beside = told(capsys, "diff", "travel", "travel@v2", *HOTEL)
+    assert re.search(r"traveller.* \| .*guest", beside)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sample")
 def test_a_new_template_is_served_by_its_bare_name_from_the_first_promotion_on(
     prompts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +101,8 @@ def test_a_new_template_is_served_by_its_bare_name_from_the_first_promotion_on(
     assert "beach@" in told(capsys, "try", "beach", *HOTEL)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("sample")
 def test_tests_of_the_front_matter_end_with_1_where_one_fails(
     prompts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +118,8 @@ def test_tests_of_the_front_matter_end_with_1_where_one_fails(
     assert "There is no template 'beach'" in told(capsys, "test", "beach", code=2)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("sample")
 def test_a_comparison_prints_paired_differences_and_the_cases_that_changed_most(
     prompts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
