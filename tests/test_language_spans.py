@@ -125,6 +125,13 @@ def test_a_description_says_what_the_item_is(
     assert is_ in of(known, language, text, "identity")
 
 
+@pytest.mark.parametrize(
+    "text", ["There is a canteen until midnight and one lift.", "Step 3 is a factory reset with the button."]
+)
+def test_what_there_is_and_what_one_step_is_is_not_the_item(known: Mapping[Language, Analyser], text: str) -> None:
+    assert of(known, "en", text, "identity") == {}
+
+
 def test_a_quotation_is_verbatim_and_starts_behind_its_connective(known: Mapping[Language, Analyser]) -> None:
     text = "But the drying room saved our whole week."
     (span,) = [s for s in known["en"].spans(text) if s.shape == "quote"]

@@ -216,11 +216,16 @@ def test_the_temperature_draws_from_the_softmax_of_what_the_ranking_is_worth(tmp
         del lang
         return [FITS[text] for text in texts]
 
+    def alike(pairs: Sequence[tuple[str, str]], lang: Language) -> list[float]:
+        del lang
+        return [0.0] * len(pairs)
+
     def picks(temperature: float) -> float:
         (mine / "en.v1.prompt").write_text(text % temperature, "utf-8")
         template = TemplateStore(tmp_path / "prompts").get("mine@v1", language="en")
         made = [
-            Ranker(template, Reads(), lambda _: 0.5, fit, title="Tide Table", own=None, salt=str(n)) for n in range(900)
+            Ranker(template, Reads(), lambda _: 0.5, fit, alike, title="Tide Table", own=None, salt=str(n))
+            for n in range(900)
         ]
         return sum(r.best(drafts, hurry=False) == 1 for r in made) / len(made)
 

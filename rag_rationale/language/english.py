@@ -29,6 +29,7 @@ _ODD = re.compile(
     r"\.\.|…|[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp"
 )
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly", "equally", "either"}
+_PARTS = frozenset(("step", "part", "stage", "phase", "section", "chapter", "level", "option", "day"))
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
@@ -231,9 +232,15 @@ class English:
         )
 
     def _identity(self, doc: Any, head: Any) -> Span | None:
-        """What a description says its subject is: "a pack for long hikes" of "Ridge is a pack for long hikes"."""
+        """What a description says its subject is: "a pack for long hikes" of "Ridge is a pack for long hikes".
+
+        Not what there is ("There is a canteen"), nor what one part of several is ("step 3 is a reset").
+        """
         attribute = next((t for t in head.children if t.dep_ == "attr" and t.pos_ in {"NOUN", "PROPN"}), None)
+        subject = next((t for t in head.children if t.dep_ == "nsubj"), None)
         if head.lemma_ != "be" or head.tag_ != "VBZ" or attribute is None:
+            return None
+        if subject is None or subject.lemma_.lower() in _PARTS:
             return None
         tokens = doc[attribute.left_edge.i : attribute.right_edge.i + 1]
         raw = tokens.text.strip(_EDGE)
