@@ -1,0 +1,87 @@
+"""Ten rationales of each use in both languages: kept, read, written anew."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from rag_rationale.config import load_settings
+from rag_rationale.language.words import opening
+from rag_rationale.prompting import TemplateStore
+
+ROOT = Path(__file__).parents[1]
+STRICT = ROOT / "tests" / "golden" / "scripted.md"
+CURES = {
+    "en": r"\bcure|\bheal(?:s|ed|ing)?\b|doctor|blood|diabet|bowel|tablet|medic",
+    "zh": "治|疗|血压|血糖|胃|药|失眠|病",
+}
+FILES = [STRICT]
+DISTINCT = {"scripted": 85}
+"""Ways in which the 120 rationales of a file begin, each counted once for its use."""
+
+
+@pytest.fixture(scope="module")
+def golden() -> ModuleType:
+    """scripts/golden as a module."""
+    loader = SourceFileLoader("golden", str(ROOT / "scripts" / "golden"))
+    spec = spec_from_loader("golden", loader)
+    assert spec is not None
+    made = module_from_spec(spec)
+    sys.modules["golden"] = made
+    loader.exec_module(made)
+    return made
+
+
+def entries(text: str) -> dict[tuple[str, str], str]:
+    """Each rationale with its citations, by its section and its number with who was told about what."""
+    found = {}
+    for section in re.split(r"^## ", text, flags=re.M)[1:]:
+        name, *parts = re.split(r"^(?=\*\*\d+\*\* )", section, flags=re.M)
+        for part in parts:
+            told, _, rest = part.partition("\n")
+            found[name.splitlines()[0], told] = rest.strip()
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_files_hold_ten_of_each_use_by_the_templates_of_today(path: Path) -> None:
+    store = TemplateStore(load_settings().prompts)
+    sections = Counter(section for section, _ in entries(path.read_text("utf-8")))
+    names = ("shop", "film", "helpdesk", "social", "travel", "health")
+    current = [f"{n}, {lang}: {store.get(n, language=lang).label}" for lang in ("en", "zh") for n in names]
+    assert list(sections) == current, "write the file anew: scripts/golden, and with --scripted"
+    assert set(sections.values()) == {10}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_ten_in_a_row_do_not_sound_alike(path: Path) -> None:
+    begun: dict[str, set[str]] = {}
+    for (section, _), told in entries(path.read_text("utf-8")).items():
+        begun.setdefault(section, set()).add(opening(told, "zh" if ", zh" in section else "en"))
+    ways = {section: len(found) for section, found in begun.items()}
+    assert min(ways.values()) >= 5, ways
+    assert sum(ways.values()) >= DISTINCT[path.stem], ways
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_health_food_makes_no_medical_claim_in_text_or_citation(path: Path) -> None:
+    told = [(key, text) for key, text in entries(path.read_text("utf-8")).items() if key[0].startswith("health")]
+    assert len(told) == 20
+    for (section, who), text in told:
+        found = re.search(CURES["zh" if ", zh" in section else "en"], text, re.I)
+        assert found is None, (who, text)
+
+
+@pytest.mark.slow
+def test_without_a_model_every_rationale_is_written_as_kept(golden: ModuleType) -> None:
+    made, kept = entries(golden.written(scripted=True)), entries(STRICT.read_text("utf-8"))
+    assert made.keys() == kept.keys()
+    changed = [f"{key}\n- {kept[key]}\n+ {made[key]}" for key in kept if made[key] != kept[key]]
+    assert not changed, "\n".join(["read these, then run scripts/golden --scripted", *changed])
