@@ -26,7 +26,7 @@ _SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
 _ODD = re.compile(
-    r"\.\.|…|[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp"
+    r"\.\.|,,|…|[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp"
 )
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly", "equally", "either"}
 _PARTS = frozenset(("step", "part", "stage", "phase", "section", "chapter", "level", "option", "day"))
@@ -219,7 +219,7 @@ class English:
         """Whether a judgement without a verb runs into a clause: "great taste and texture of the ices is good"."""
         first = subject.left_edge
         joined = any(t.dep_ == "conj" for t in subject.children)
-        judged = self.polarity(first.text)
+        judged = self.polarity(subject.doc[first.i : subject.i].text)
         led = first.pos_ in {"ADJ", "ADV"}
         return led and (joined or judged == "negative" or (subject.tag_ == "NN" and judged == "positive"))
 
@@ -286,7 +286,7 @@ class English:
                 or any(mark in raw for mark in ',?!;:()/&–"“”')
                 or self._speaks(tokens, "first_person")
                 or self._speaks(tokens, "second_person")
-                or any(t.lower_ in self._lists["anaphora"] for t in tokens)
+                or any(t.lower_ in self._lists["anaphora"] or t.lower_.startswith("thank") for t in tokens)
                 or any(t.dep_ not in _MODIFIERS and first <= t.i < head.i for t in tokens)
                 or len(raw) < 4
                 or (polarity == "positive" and len(tokens) < 2 and head.dep_ not in {"nsubj", "dobj"})
@@ -363,6 +363,9 @@ def _misses(doc: Any, start: int, end: int) -> bool:
     """Whether words that it needs stand right beside a clause: "as many orders | as we like", "else | all is well"."""
     after = doc[end] if end < len(doc) else None
     cut = after is not None and (after.pos_ in {"AUX", "VERB"} or after.lower_ in {"as", "of", "than", "that"})
+    last = doc[end - 1]
+    cut |= last.dep_ == "amod" and last.head.i >= end  # "the already beautiful | decor"
+    cut |= after is not None and last.pos_ == "VERB" and after.pos_ in {"DET", "PRON", "NOUN", "PROPN", "ADJ"}
     return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest"})
 
 
