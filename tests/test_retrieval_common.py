@@ -45,8 +45,9 @@ class Met:
 
     descriptions: ClassVar = {"liked": ZH, "loathed": ZH.replace("周", "吴"), "bought": "主演：陈与安、姜知白"}
 
-    def item(self, item_id: str) -> Item:
-        return Item(item_id, item_id, self.descriptions[item_id])
+    def item_texts(self, item_ids: list[str], field: str) -> dict[str, str]:
+        assert field == "description"
+        return {item_id: self.descriptions[item_id] for item_id in item_ids}
 
 
 def met(item_id: str, event: str, rating: float | None) -> Evidence:

@@ -55,12 +55,12 @@ class Rows:
                 return item
         return None
 
-    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
-        """Titles of those of these items that are there."""
+    def item_texts(self, item_ids: Sequence[str], field: Literal["title", "description"]) -> dict[str, str]:
+        """One text of those of these items that are there."""
         found: dict[str, str] = {}
         for number, segment in enumerate(self.segments):
-            titles = segment.titles(item_ids)
-            found.update((name, title) for name, title in titles.items() if (number, name) not in self._dead_items)
+            texts = segment.item_texts(item_ids, field)
+            found.update((name, text) for name, text in texts.items() if (number, name) not in self._dead_items)
         return found
 
     def passages(self, where: str, parameters: Sequence[object], *, order: str = "row") -> list[Passage]:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import LifoQueue
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -299,9 +299,10 @@ class Segment:
         """Whether it knows what its rows were; segments of earlier releases do not."""
         return bool(self.rows("SELECT 1 FROM sqlite_schema WHERE name = 'digests'"))
 
-    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
-        """Titles of those of these items that are here."""
-        return dict(self._among("SELECT item_id, json_extract(data, '$.title') FROM items WHERE item_id IN", item_ids))
+    def item_texts(self, item_ids: Sequence[str], field: Literal["title", "description"]) -> dict[str, str]:
+        """One text of those of these items that are here."""
+        query = f"SELECT item_id, json_extract(data, '$.{field}') FROM items WHERE item_id IN"
+        return dict(self._among(query, item_ids))
 
     def item_rows(self, item_ids: Sequence[str]) -> dict[str, int]:
         """Rows of those of these items that are here."""

@@ -64,8 +64,8 @@ class SnapshotReader:
     def item(self, item_id: str) -> Item | None:
         return self._rows.item(item_id)
 
-    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
-        return self._rows.titles(item_ids)
+    def item_texts(self, item_ids: Sequence[str], field: Literal["title", "description"]) -> dict[str, str]:
+        return self._rows.item_texts(item_ids, field)
 
     def item_ids(self) -> list[str]:
         """Ids of every item, in row order."""

@@ -295,8 +295,7 @@ class Planner:
         for head, group in sorted(by_head.items(), key=lambda pair: -len(pair[1])):
             if head in divided:
                 continue
-            forms = [head for _ in group]
-            if head == "there" or self._reader.worth_counting(head, forms) is None:
+            if self._reader.worth_counting(head, [head] * len(group)) is None:
                 continue  # "more than one reviewer praises the food" tells nothing
             distinct = list({e.passage.author: e for e in reversed(group)}.values())[::-1]
             if len(distinct) >= 2:

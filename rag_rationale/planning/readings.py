@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from rag_rationale.language.context import around
 from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
-from rag_rationale.retrieval import LISTED, Entry, Rarity, entries
+from rag_rationale.retrieval import LISTED, Entry, Rarity, entries, facts
 from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity, Shape, Span
 
-_FACT = re.compile(r"([^：:；;。，,\s]{1,12})[：:]\s*([^；;。：:]*[^；;。：:\s])")
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
@@ -176,12 +175,8 @@ def _entries(passage: Passage) -> list[Span]:
 
 def _listed(passage: Passage) -> list[Span]:
     """What a list of facts says (类型：喜剧、动画), each as a clause (类型是喜剧、动画), but for what is no reason."""
-    dull = lexicon("zh")["dull_facts"]
-    return [
-        Span(f"{fact[1]}是{fact[2]}", fact.start(), fact.end(), "clause", fact[1])
-        for fact in _FACT.finditer(passage.text)
-        if not any(word in fact[1] for word in dull)
-    ]
+    told = facts(passage.text)
+    return [Span(f"{fact.label}是{fact.value}", fact.start, fact.end, "clause", fact.label) for fact in told]
 
 
 def _judged(span: Span, evidence: Evidence) -> Span:

@@ -6,7 +6,7 @@ from rag_rationale.retrieval.crowd import Crowd
 from rag_rationale.retrieval.gather import Pool, gather
 from rag_rationale.retrieval.history import history_tag
 from rag_rationale.retrieval.judging import Cuttings, Fit, PraiseJudge
-from rag_rationale.retrieval.listings import LISTED, Entry, entries
+from rag_rationale.retrieval.listings import LISTED, Entry, entries, facts
 from rag_rationale.retrieval.rarity import Rarity
 from rag_rationale.retrieval.scoring import WORDED
 
@@ -24,6 +24,7 @@ __all__ = [
     "Rarity",
     "candidates",
     "entries",
+    "facts",
     "gather",
     "history_tag",
 ]

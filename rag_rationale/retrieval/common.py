@@ -35,8 +35,9 @@ def in_common(history: Sequence[Evidence], facts: Sequence[Evidence], snapshot: 
         if e.event != "preference" and e.passage.item_id not in spurned and not (e.event == "review" and not e.rating):
             liked.setdefault(e.passage.item_id, e)
     holders: dict[tuple[str, str], Evidence] = {}
-    for item_id, own in list(liked.items())[:_MOST_MET]:
-        met = snapshot.item(item_id)
-        for entry in entries(met.description) if met else ():
-            holders.setdefault(entry.key, own)
+    met = list(liked)[:_MOST_MET]
+    told = snapshot.item_texts(met, "description")
+    for item_id in met:
+        for entry in entries(told.get(item_id, "")):
+            holders.setdefault(entry.key, liked[item_id])
     return [Common(holders[entry.key], fact, entry) for entry, fact in listed if entry.key in holders]

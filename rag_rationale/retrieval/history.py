@@ -37,7 +37,7 @@ def _known_history(user_id: str, snapshot: Snapshot, target: str | None, sieve: 
         for p in snapshot.user_passages(user_id)
         if p.item_id != target and not p.quarantined and sieve.sees(p.source_id, p.timestamp)
     ]
-    titles = snapshot.titles(sorted({p.item_id for p in written}))
+    titles = snapshot.item_texts(sorted({p.item_id for p in written}), "title")
     found = [
         Evidence(
             _private(name, user_id, p), p, "history", title, event="review", rating=p.rating, timestamp=p.timestamp

@@ -35,19 +35,22 @@ class Entry:
         return self.label.lower(), self.value.lower()
 
 
+def facts(text: str) -> list[Entry]:
+    """The labels of a text with all they list as one value, but for those that are no reason, such as opening hours."""
+    found = (Entry(fact[1].strip(), fact[2], fact.start(), fact.end(), alone=True) for fact in _FACT.finditer(text))
+    return [fact for fact in found if not any(word in fact.label.lower() for word in _DULL)]
+
+
 def entries(text: str) -> list[Entry]:
-    """The entries of a text that say what the item is, not when it opens or what it costs."""
+    """Each value that `facts` list by itself, but for numbers."""
     found = []
-    for fact in _FACT.finditer(text):
-        label = fact[1].strip()
-        if any(word in label.lower() for word in _DULL):
-            continue
-        pieces = list(_ENTRY.finditer(fact[2]))
+    for fact in facts(text):
+        pieces = list(_ENTRY.finditer(fact.value))
         for piece in pieces:
             value = piece[0].strip()
             if len(value) > 1 and not any(c.isdigit() for c in value):
-                end = fact.start(2) + piece.start() + len(piece[0].rstrip())
-                found.append(Entry(label, value, fact.start(1), end, alone=len(pieces) == 1))
+                end = fact.end - len(fact.value) + piece.start() + len(piece[0].rstrip())
+                found.append(Entry(fact.label, value, fact.start, end, alone=len(pieces) == 1))
     return found
 
 

@@ -69,8 +69,8 @@ class Snapshot(Protocol):
 
     def item(self, item_id: str) -> Item | None: ...
 
-    def titles(self, item_ids: Sequence[str]) -> dict[str, str]:
-        """The titles of those of these items that are there, by id, in one go."""
+    def item_texts(self, item_ids: Sequence[str], field: Literal["title", "description"]) -> dict[str, str]:
+        """One text of those of these items that are there, by id, in one go."""
 
     def item_ids(self) -> list[str]:
         """Ids of every item, in row order."""

@@ -27,9 +27,7 @@ TELLING = 2.0  # nats per token that a span which tells all one can ask for is w
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
 PLATITUDE = 0.15  # words that tell less ("the food is great") are for where nothing more specific is to be said
 FITTING = 15.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
-ALIKE = (
-    3.0  # nats per token that speaking of the very thing the user spoke of is worth; few pairs reach a cosine of 0.6
-)
+ALIKE = 3.0  # nats per token that speaking of the very thing the user spoke of is worth; most cosines are below 0.6
 ORDER = 0.1  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
 _WORDS = {"np", "clause", "liking", "identity", "entry", "quote"}
