@@ -40,3 +40,16 @@ def test_what_was_met_longest_ago_is_embedded_anew() -> None:
         known.embed([text], role="passage")
     assert real.asked == ["one", "two", "three", "two"]
     np.testing.assert_array_equal(known.embed(["two"], role="passage"), HashedEmbedder().embed(["two"], role="passage"))
+
+
+def test_what_another_thread_crowds_out_in_the_meantime_is_no_loss() -> None:
+    class Crowding(HashedEmbedder):
+        def embed(self, texts: Sequence[str], *, role: TextRole) -> Vectors:
+            if "late" in texts:
+                known.embed(["three", "four"], role=role)
+            return super().embed(texts, role=role)
+
+    known = Remembering(Crowding(), most=2)
+    known.embed(["early"], role="passage")
+    found = known.embed(["early", "late"], role="passage")
+    np.testing.assert_array_equal(found, HashedEmbedder().embed(["early", "late"], role="passage"))

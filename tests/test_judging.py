@@ -17,7 +17,6 @@ from rag_rationale.cli.main import main
 from rag_rationale.errors import RowError
 from rag_rationale.grounding import Judge, read_claims
 from rag_rationale.grounding.clauses import cut
-from rag_rationale.grounding.meaning import _memory
 from rag_rationale.language.tokens import tokens
 from rag_rationale.types import Claim, Counted, Language, Source, TextRole, Vectors, Verdict
 
@@ -177,20 +176,6 @@ def test_other_words_are_held_against_the_meaning_of_the_source(language: Langua
     assert (verdict.label, verdict.tier) == ("unsupported", "embedding")
     assert "[5] speaks of something else" in verdict.reasons[0]
     assert meaning.judge(claim(far, language), last="lexical").label == "supported"
-
-
-def test_a_memory_that_another_thread_empties_is_no_loss() -> None:
-    class Emptying(Themes):
-        name = "emptying"
-
-        def embed(self, texts: Sequence[str], *, role: TextRole) -> Vectors:
-            if any("torte" in text for text in texts):
-                _memory(self.name).clear()
-            return super().embed(texts, role=role)
-
-    judge = Judge(embedder=Emptying())
-    for dish, label in (("gateau", "supported"), ("torte", "unsupported")):
-        assert judge.judge(claim(f"One guest enjoyed a luscious {dish} [5].")).label == label
 
 
 def test_a_count_that_the_caller_has_proven_is_believed_and_no_other() -> None:

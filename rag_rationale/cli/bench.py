@@ -152,7 +152,7 @@ def _compare(options: argparse.Namespace) -> int:
                 raise InvalidRequestError(
                     f"No user of index '{options.index}' reviewed two items.", remedy="Name another index."
                 )
-            judge = GroundedJudge(Judge(embedder=explainer.embedder), material.snapshot, last="embedding")
+            judge = GroundedJudge(Judge(embedder=material.indexer), material.snapshot, last="embedding")
             runs.append(evaluate(material, judge, folder=options.out, instruments=names).as_json())
     finally:
         progress.finish()

@@ -10,6 +10,7 @@ from typing import Any
 
 from rag_rationale.config import load_settings
 from rag_rationale.grounding import Judge, calibrations, read_claims
+from rag_rationale.service import Remembering
 from rag_rationale.service.opening import open_embedder, open_writer
 from rag_rationale.types import Claim, Tier, Verdict
 
@@ -43,7 +44,7 @@ def _run(options: argparse.Namespace) -> int:
 def _judge(last: Tier) -> Judge:
     """The judge with the models that its tiers read with, and no others."""
     settings = load_settings()
-    embedder = open_embedder(settings) if last != "lexical" else None
+    embedder = Remembering(open_embedder(settings)) if last != "lexical" else None
     engine = open_writer(settings) if last == "likelihood" and "likelihood" in calibrations() else None
     return Judge(embedder=embedder, engine=engine)
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
 from rag_rationale.grounding.clauses import Clause
 from rag_rationale.grounding.holding import best_sentences
-from rag_rationale.types import Embedder, Engine, Language, ScoreRequest, Vectors
+from rag_rationale.types import Embedder, Engine, Language, ScoreRequest
 
 MEANINGS = ("close",)
 LIKELIHOODS = ("gain", "given", "fluent")
@@ -38,12 +36,14 @@ _USUAL: dict[Language, tuple[str, ...]] = {
 
 def closeness(clause: Clause, language: Language, embedder: Embedder) -> dict[str, float]:
     """`close`: the cosine of the clause and its nearest source sentence, set so that 0 is what the embedder gives to
-    sentences that have nothing to do with each other and 1 what it gives to equal ones.
+    sentences that have nothing to do with each other and 1 what it gives to equal ones. Most of the texts come again:
+    the caller's embedder should remember them.
     """
     sentences = best_sentences(clause, language, most=_COMPARED)
-    vectors = _embedded((clause.said, *sentences), embedder)
-    usual = float(np.mean(_usual(embedder, language) @ vectors[0]))
-    nearest = float(np.max(vectors[1:] @ vectors[0])) if sentences else usual
+    usual_ones = _USUAL[language]
+    vectors = embedder.embed([clause.said, *usual_ones, *sentences], role="passage")
+    usual = float(np.mean(vectors[1 : 1 + len(usual_ones)] @ vectors[0]))
+    nearest = float(np.max(vectors[1 + len(usual_ones) :] @ vectors[0])) if sentences else usual
     return {"close": (nearest - usual) / max(1 - usual, 1e-6)}
 
 
@@ -55,27 +55,3 @@ def gain(clause: Clause, language: Language, engine: Engine) -> dict[str, float]
     given = engine.score(ScoreRequest(f"{context}\n{lead}", candidate))[0].mean
     fluent = engine.score(ScoreRequest(lead, candidate, shared=len(lead)))[0].mean
     return {"gain": given - fluent, "given": given, "fluent": fluent}
-
-
-def _embedded(texts: tuple[str, ...], embedder: Embedder) -> Vectors:
-    """Vectors of the texts; a source's sentence is embedded once, however many clauses cite it, by whatever thread."""
-    known = _memory(embedder.name)
-    held = {text: known.get(text) for text in texts}
-    unknown = [text for text, vector in held.items() if vector is None]
-    if unknown:
-        made = dict(zip(unknown, embedder.embed(unknown, role="passage"), strict=True))
-        if len(known) > 4096:
-            known.clear()
-        known.update(made)
-        held.update(made)
-    return np.stack([vector for text in texts if (vector := held[text]) is not None])
-
-
-@lru_cache(maxsize=4)
-def _memory(name: str) -> dict[str, Vectors]:
-    del name
-    return {}
-
-
-def _usual(embedder: Embedder, language: Language) -> Vectors:
-    return _embedded(_USUAL[language], embedder)

@@ -1,4 +1,4 @@
-"""What words cut out of passages tell, apart from the rest of them: by their own vectors, made once per request."""
+"""What words cut out of passages tell, apart from the rest of them: by their own vectors."""
 
 from __future__ import annotations
 
@@ -12,19 +12,16 @@ from rag_rationale.types import Embedder, Language, Snapshot, Vectors
 
 
 class Cuttings:
-    """Vectors of words cut out of passages; a text is embedded once, whoever asks."""
+    """Vectors of words cut out of passages. The same words are asked for again and again, by whoever ranks or judges;
+    the service's embedder remembers them.
+    """
 
     def __init__(self, snapshot: Snapshot, embedder: Embedder) -> None:
         self.snapshot, self._embedder = snapshot, embedder
-        self._known: dict[str, Vectors] = {}
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
         """Uncentred, shape (n, d), in the order given."""
-        fresh = list(dict.fromkeys(t for t in texts if t not in self._known))
-        if fresh:
-            self._known.update(zip(fresh, self._embedder.embed(fresh, role="passage"), strict=True))
-        made: Vectors = np.stack([self._known[text] for text in texts])
-        return made
+        return self._embedder.embed(texts, role="passage")
 
 
 class PraiseJudge:

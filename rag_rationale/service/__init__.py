@@ -1,7 +1,7 @@
 """The explainer: from a request to a rationale that proves itself."""
 
 from rag_rationale.service.answering import Answers, Erased, open_answers, purge_answers
-from rag_rationale.service.embedders import Embedders
+from rag_rationale.service.embedders import Embedders, Remembering
 from rag_rationale.service.explainer import Explainer, Step
 from rag_rationale.service.opening import open_explainer
 from rag_rationale.service.snapshots import OpenIndex
@@ -12,6 +12,7 @@ __all__ = [
     "Erased",
     "Explainer",
     "OpenIndex",
+    "Remembering",
     "Step",
     "open_answers",
     "open_explainer",
