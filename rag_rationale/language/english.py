@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from rag_rationale.errors import ModelMissingError
+from rag_rationale.language import syntax
 from rag_rationale.language.lexicon import lexicon, valences
 from rag_rationale.types import Language, Noun, Polarity, Span
 
-_FINITE = {"VBD", "VBZ", "VBP", "MD"}
 _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
 _NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
-_SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
 _ODD = re.compile(
@@ -122,7 +121,7 @@ class English:
         doc = self._parse(text)
         for sentence in doc.sents:
             yield from self._quotes(sentence)
-            for start, end, head in _clauses(sentence):
+            for start, end, head in syntax.clauses(sentence):
                 span = self._clause(doc, start, end, head)
                 if span is not None:
                     yield span
@@ -137,7 +136,7 @@ class English:
                     yield span
 
     def _quotes(self, sentence: Any) -> Iterator[Span]:
-        first = next((t for t in sentence if _tells(t) and t.lower_ not in self._lists["connectives"]), None)
+        first = next((t for t in sentence if syntax.tells(t) and t.lower_ not in self._lists["connectives"]), None)
         last = next((t for t in reversed(sentence) if t.is_alpha), None)
         if last is None or (last.lower_ in {"that", "this", "those", "these"} and last.dep_ in {"pobj", "dobj"}):
             return  # "one star less only for that"
@@ -155,7 +154,7 @@ class English:
                 head,
                 polarity=self.polarity(raw),
                 first_person=self._speaks(sentence, "first_person"),
-                names=_names(sentence),
+                names=syntax.names(sentence),
             )
 
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
@@ -163,7 +162,7 @@ class English:
             end -= 2
         tokens = doc[start:end]
         raw = tokens.text.strip(_EDGE)
-        subject = next((t for t in head.children if t.dep_ in _SUBJECTS), None)
+        subject = next((t for t in head.children if t.dep_ in syntax.SUBJECTS), None)
         if (
             subject is None
             or not raw
@@ -171,7 +170,7 @@ class English:
             or "\n" in raw
             or _ODD.search(raw)
             or any(mark in raw for mark in '?!;:()/&–"“”')
-            or any(t.text == "," and _opens_a_phrase(t) for t in doc[start : end - 1])
+            or any(t.text == "," and syntax.opens_a_phrase(t) for t in doc[start : end - 1])
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
             or any(t.lower_ in _SOMEONE or self._points(t) or (t.lower_ == "this" and t.pos_ == "PRON") for t in tokens)
@@ -190,11 +189,11 @@ class English:
             or tokens[-1].lower_ in {"just", "only", "so", "very", "really", "even", "more", "like"}
             or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
             or raw.split()[-1].lower() in self._lists["discourse"]
-            or not _agrees(subject, head)
-            or _heaps(tokens)
-            or _misses(doc, start, end)
+            or not syntax.agrees(subject, head)
+            or syntax.heaps(tokens)
+            or syntax.misses(doc, start, end)
             or self._praises_first(subject)
-            or _called_what_it_is_not(head)
+            or syntax.misnames(head)
         ):
             return None
         offset = tokens.start_char + tokens.text.index(raw)
@@ -211,8 +210,8 @@ class English:
             "clause",
             subject.lemma_.lower(),
             polarity=self.polarity(raw),
-            tense="past" if _tense_tag(head) == "VBD" else "present",
-            names=_names(tokens),
+            tense="past" if syntax.tense_tag(head) == "VBD" else "present",
+            names=syntax.names(tokens),
         )
 
     def _praises_first(self, subject: Any) -> bool:
@@ -305,7 +304,7 @@ class English:
                     "np",
                     *shared,
                     article=kind,  # type: ignore[arg-type]
-                    names=_names(tokens),
+                    names=syntax.names(tokens),
                 )
 
     def _mid_sentence(self, text: str, first: Any) -> str:
@@ -329,8 +328,8 @@ class English:
         verb = head.head
         if any(t.dep_ == "neg" for t in verb.children):
             return "neutral"
-        if head.dep_ in _SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
-            return self.polarity(" ".join(t.text for t in verb.subtree if t.i > head.i and _same_clause(t, verb)))
+        if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
+            return self.polarity(" ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb)))
         wished = any(t.tag_ == "MD" for t in verb.children)  # "I'd like a half size"
         if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished:
             return "positive"
@@ -351,109 +350,3 @@ def _singular(word: str) -> str:
     if word.endswith(("ches", "shes", "sses", "xes")):
         return word[:-2]
     return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
-
-
-def _heaps(tokens: Any) -> bool:
-    """Whether a word of content comes twice: "the service was excellent rice and service excellent"."""
-    content = [t.lemma_.lower() for t in tokens if t.pos_ in {"NOUN", "ADJ", "VERB"} and len(t) > 3]
-    return len(set(content)) < len(content)
-
-
-def _misses(doc: Any, start: int, end: int) -> bool:
-    """Whether words that it needs stand right beside a clause: "as many orders | as we like", "else | all is well"."""
-    after = doc[end] if end < len(doc) else None
-    cut = after is not None and (after.pos_ in {"AUX", "VERB"} or after.lower_ in {"as", "of", "than", "that"})
-    last = doc[end - 1]
-    cut |= last.dep_ == "amod" and last.head.i >= end  # "the already beautiful | decor"
-    cut |= after is not None and last.pos_ == "VERB" and after.pos_ in {"DET", "PRON", "NOUN", "PROPN", "ADJ"}
-    return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest"})
-
-
-def _called_what_it_is_not(head: Any) -> bool:
-    """Whether something is called a thing without an article, which a comma was left out before: "the food was perfect
-    desserts"."""
-    called = next((t for t in head.children if t.dep_ == "attr" and t.pos_ == "NOUN"), None)
-    if called is None or head.lemma_ != "be":
-        return False
-    return called.left_edge.pos_ in {"ADJ", "ADV"} and not any(
-        t.dep_ in {"det", "poss", "nummod"} for t in called.children
-    )
-
-
-def _names(tokens: Any) -> tuple[str, ...]:
-    """What could be a person's name: spaCy's PERSON entities and every proper noun."""
-    found = [ent.text for ent in tokens.ents if ent.label_ == "PERSON"]
-    found += [t.text for t in tokens if t.pos_ == "PROPN" or (t.text[:1].isupper() and not t.is_sent_start)]
-    return tuple(dict.fromkeys(found))
-
-
-def _opens_a_phrase(comma: Any) -> bool:
-    """Whether something other than one more adjective stands behind a comma."""
-    after = comma.nbor(1)
-    return after.pos_ not in {"ADJ", "ADV"} or after.head.pos_ in {"NOUN", "PROPN"}
-
-
-def _tense_tag(head: Any) -> str:
-    return next((t.tag_ for t in (*head.children, head) if t.tag_ in _FINITE), "")
-
-
-def _agrees(subject: Any, head: Any) -> bool:
-    """A finite verb, one that follows its subject, and no bare participle ("food served hot" is no clause)."""
-    base = head.lemma_ == "be" and any(t.lower_ == "recommend" for t in head.children)  # "is highly recommend"
-    return bool(_tense_tag(head)) and subject.i < head.i and not base
-
-
-def _same_clause(token: Any, verb: Any) -> bool:
-    """Whether `token` belongs to `verb`'s own clause and not to one joined to it."""
-    while token.i != verb.i:
-        if token.dep_ in {"conj", "advcl", "ccomp", "parataxis", "relcl"} and token.pos_ in {"VERB", "AUX"}:
-            return False
-        if token.head.i == token.i:
-            return False
-        token = token.head
-    return True
-
-
-def _with_relative(doc: Any, end: int) -> int:
-    """Where a clause ends that would break off before what tells its last noun apart: "a film about a woman who"."""
-    last = doc[end - 1]
-    vague = last.pos_ == "NOUN" and any(t.lower_ in {"a", "an"} for t in last.children)
-    relative = next((t for t in last.children if t.dep_ == "relcl" and t.left_edge.i == end), None)
-    return relative.right_edge.i + 1 if vague and relative is not None else end
-
-
-def _tells(token: Any) -> bool:
-    """Whether a quotation may begin here: at a word, a number, or the sign of a currency before one."""
-    return bool(token.is_alpha or token.is_currency or any(c.isdigit() for c in token.text))
-
-
-def _denies(verb: Any) -> bool:
-    """Whether a verb takes back the clause that hangs on it: "I don't think", "nobody said", "I doubt"."""
-    negated = any(t.dep_ == "neg" or t.lower_ in {"nobody", "none", "hardly", "never"} for t in verb.children)
-    return negated or verb.lemma_ in {"doubt", "deny", "pretend", "claim"}
-
-
-def _clauses(sentence: Any) -> Iterator[tuple[int, int, Any]]:
-    """(start, end, head) of every clause that has a subject of its own, without what is joined to it."""
-    doc = sentence.doc
-    for head in sentence:
-        if head.pos_ not in {"VERB", "AUX"} or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis", "advcl"}:
-            continue
-        if any(t.dep_ == "mark" and t.lower_ in {"if", "unless", "whether", "to"} for t in head.children):
-            continue
-        if head.dep_ == "ccomp" and _denies(head.head):
-            continue
-        subject = next((t for t in head.children if t.dep_ in _SUBJECTS), None)
-        if subject is None:
-            continue
-        start = subject.left_edge.i
-        own = [t.i for t in head.subtree if t.i >= start and _same_clause(t, head)]
-        end = start
-        members = set(own)
-        while end in members:
-            end += 1
-        end = _with_relative(doc, end)
-        while end > start and (doc[end - 1].is_punct or doc[end - 1].dep_ in {"cc", "mark"} or doc[end - 1].is_space):
-            end -= 1
-        if end > head.i:
-            yield start, end, head

@@ -1,0 +1,118 @@
+"""English grammar as a dependency parse tells it: where clauses begin and end, and which do not stand by themselves.
+
+It reads spaCy's tokens and imports nothing of spaCy; it knows no polarity and no word lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
+_FINITE = {"VBD", "VBZ", "VBP", "MD"}
+
+
+def heaps(tokens: Any) -> bool:
+    """Whether a word of content comes twice: "the service was excellent rice and service excellent"."""
+    content = [t.lemma_.lower() for t in tokens if t.pos_ in {"NOUN", "ADJ", "VERB"} and len(t) > 3]
+    return len(set(content)) < len(content)
+
+
+def misses(doc: Any, start: int, end: int) -> bool:
+    """Whether words that it needs stand right beside a clause: "as many orders | as we like", "else | all is well"."""
+    after = doc[end] if end < len(doc) else None
+    cut = after is not None and (after.pos_ in {"AUX", "VERB"} or after.lower_ in {"as", "of", "than", "that"})
+    last = doc[end - 1]
+    cut |= last.dep_ == "amod" and last.head.i >= end  # "the already beautiful | decor"
+    cut |= after is not None and last.pos_ == "VERB" and after.pos_ in {"DET", "PRON", "NOUN", "PROPN", "ADJ"}
+    return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest"})
+
+
+def misnames(head: Any) -> bool:
+    """Whether something is called a thing without an article, which a comma was left out before: "the food was perfect
+    desserts"."""
+    called = next((t for t in head.children if t.dep_ == "attr" and t.pos_ == "NOUN"), None)
+    if called is None or head.lemma_ != "be":
+        return False
+    return called.left_edge.pos_ in {"ADJ", "ADV"} and not any(
+        t.dep_ in {"det", "poss", "nummod"} for t in called.children
+    )
+
+
+def names(tokens: Any) -> tuple[str, ...]:
+    """What could be a person's name: spaCy's PERSON entities and every proper noun."""
+    found = [ent.text for ent in tokens.ents if ent.label_ == "PERSON"]
+    found += [t.text for t in tokens if t.pos_ == "PROPN" or (t.text[:1].isupper() and not t.is_sent_start)]
+    return tuple(dict.fromkeys(found))
+
+
+def opens_a_phrase(comma: Any) -> bool:
+    """Whether something other than one more adjective stands behind a comma."""
+    after = comma.nbor(1)
+    return after.pos_ not in {"ADJ", "ADV"} or after.head.pos_ in {"NOUN", "PROPN"}
+
+
+def tense_tag(head: Any) -> str:
+    return next((t.tag_ for t in (*head.children, head) if t.tag_ in _FINITE), "")
+
+
+def agrees(subject: Any, head: Any) -> bool:
+    """A finite verb, one that follows its subject, and no bare participle ("food served hot" is no clause)."""
+    base = head.lemma_ == "be" and any(t.lower_ == "recommend" for t in head.children)  # "is highly recommend"
+    return bool(tense_tag(head)) and subject.i < head.i and not base
+
+
+def same_clause(token: Any, verb: Any) -> bool:
+    """Whether `token` belongs to `verb`'s own clause and not to one joined to it."""
+    while token.i != verb.i:
+        if token.dep_ in {"conj", "advcl", "ccomp", "parataxis", "relcl"} and token.pos_ in {"VERB", "AUX"}:
+            return False
+        if token.head.i == token.i:
+            return False
+        token = token.head
+    return True
+
+
+def _with_relative(doc: Any, end: int) -> int:
+    """Where a clause ends that would break off before what tells its last noun apart: "a film about a woman who"."""
+    last = doc[end - 1]
+    vague = last.pos_ == "NOUN" and any(t.lower_ in {"a", "an"} for t in last.children)
+    relative = next((t for t in last.children if t.dep_ == "relcl" and t.left_edge.i == end), None)
+    return relative.right_edge.i + 1 if vague and relative is not None else end
+
+
+def tells(token: Any) -> bool:
+    """Whether a quotation may begin here: at a word, a number, or the sign of a currency before one."""
+    return bool(token.is_alpha or token.is_currency or any(c.isdigit() for c in token.text))
+
+
+def _denies(verb: Any) -> bool:
+    """Whether a verb takes back the clause that hangs on it: "I don't think", "nobody said", "I doubt"."""
+    negated = any(t.dep_ == "neg" or t.lower_ in {"nobody", "none", "hardly", "never"} for t in verb.children)
+    return negated or verb.lemma_ in {"doubt", "deny", "pretend", "claim"}
+
+
+def clauses(sentence: Any) -> Iterator[tuple[int, int, Any]]:
+    """(start, end, head) of every clause that has a subject of its own, without what is joined to it."""
+    doc = sentence.doc
+    for head in sentence:
+        if head.pos_ not in {"VERB", "AUX"} or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis", "advcl"}:
+            continue
+        if any(t.dep_ == "mark" and t.lower_ in {"if", "unless", "whether", "to"} for t in head.children):
+            continue
+        if head.dep_ == "ccomp" and _denies(head.head):
+            continue
+        subject = next((t for t in head.children if t.dep_ in SUBJECTS), None)
+        if subject is None:
+            continue
+        start = subject.left_edge.i
+        own = [t.i for t in head.subtree if t.i >= start and same_clause(t, head)]
+        end = start
+        members = set(own)
+        while end in members:
+            end += 1
+        end = _with_relative(doc, end)
+        while end > start and (doc[end - 1].is_punct or doc[end - 1].dep_ in {"cc", "mark"} or doc[end - 1].is_space):
+            end -= 1
+        if end > head.i:
+            yield start, end, head
