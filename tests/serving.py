@@ -51,6 +51,15 @@ def analysers() -> Mapping[Language, Analyser]:
         pytest.skip(f"needs the English syntax model: {error}")
 
 
+@contextmanager
+def weightless(indexes: Path) -> Iterator[None]:
+    """The environment names a folder for indexes, and models that need no weights."""
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in {"INDEXES": str(indexes), "LLM": "scripted", "EMBEDDER": "hashed"}.items():
+            patch.setenv(f"RAG_RATIONALE_{key}", value)
+        yield
+
+
 def catalogue(folder: Path) -> dict[str, Path]:
     """The catalogue as files. Every author's id begins with `author-`, no other text does."""
     folder.mkdir()

@@ -14,12 +14,11 @@ import planted
 import pytest
 
 from rag_rationale.building import BuildReport, build, pipeline
-from rag_rationale.config import load_settings
 from rag_rationale.corpus import ColumnMap
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.errors import BackendError, DataError, LockedError, RowError, SnapshotError
 from rag_rationale.index import current_version, list_versions, locked, open_snapshot, promote, verify
-from rag_rationale.types import Passage, TextRole, Vectors
+from rag_rationale.types import Embedder, Passage, TextRole, Vectors
 
 Build = Callable[..., BuildReport]
 
@@ -342,16 +341,12 @@ def _left(root: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_the_real_embedder_builds_an_index_that_finds_across_languages(run: Build, tmp_path: Path) -> None:
-    folder = load_settings().models / "multilingual-e5-small"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not prepared: run `rag-rationale models prepare`")
-    from rag_rationale.embedding import SentenceTransformerEmbedder
-
-    embedder = SentenceTransformerEmbedder(folder, query_prefix="query: ", passage_prefix="passage: ")
-    assert run(embedder=embedder).promoted
+def test_the_real_embedder_builds_an_index_that_finds_across_languages(
+    run: Build, tmp_path: Path, e5: Embedder
+) -> None:
+    assert run(embedder=e5).promoted
     snapshot = open_snapshot(tmp_path / "indexes", "shop")
-    queries = embedder.embed(["something for a musician", "给骑马的人", "喝的汤"], role="query")
+    queries = e5.embed(["something for a musician", "给骑马的人", "喝的汤"], role="query")
     for query, item_id in zip(queries, ("i4", "i3", "i1"), strict=True):
         hits = snapshot.nearest(query[None], k=3, over="items")[0]
         assert item_id in [name for name, _ in hits]

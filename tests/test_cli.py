@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import analysers
+from serving import analysers, weightless
 from threadpoolctl import threadpool_info
 
 import rag_rationale
@@ -22,15 +23,13 @@ for _name in ("items", "reviews", "events", "users"):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with index `sample`, named by the environment together with models that need no weights."""
     analysers()
     folder = tmp_path_factory.mktemp("cli")
-    patch = pytest.MonkeyPatch()
-    for key, value in {"INDEXES": str(folder), "LLM": "scripted", "EMBEDDER": "hashed"}.items():
-        patch.setenv(f"RAG_RATIONALE_{key}", value)
-    assert main(BUILD) == 0
-    return folder
+    with weightless(folder):
+        assert main(BUILD) == 0
+        yield folder
 
 
 def test_info_tells_what_an_index_holds(capsys: pytest.CaptureFixture[str]) -> None:

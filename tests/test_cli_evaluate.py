@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from serving import analysers, open_planted
+from serving import analysers, open_planted, weightless
 
 from rag_rationale.cli.main import main
 from rag_rationale.evaluation import citations
 
 
 @pytest.fixture(scope="module", autouse=True)
-def shop(tmp_path_factory: pytest.TempPathFactory) -> None:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Index `shop`, named by the environment together with models that need no weights."""
     folder = tmp_path_factory.mktemp("evaluate")
     open_planted(folder, analysers()).close()
-    patch = pytest.MonkeyPatch()
-    for key, value in {"INDEXES": str(folder / "indexes"), "LLM": "scripted", "EMBEDDER": "hashed"}.items():
-        patch.setenv(f"RAG_RATIONALE_{key}", value)
+    with weightless(folder / "indexes"):
+        yield
 
 
 def evaluate(out: Path, *more: str) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from test_cli import BUILD, analysers
+from serving import analysers, weightless
+from test_cli import BUILD
 
 from rag_rationale.cli.main import main
 from rag_rationale.config import load_settings
@@ -17,14 +19,12 @@ HOTEL = ["--item", "en-travel-hotel", "--language", "en"]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def indexes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty folder for indexes, named by the environment together with models that need no weights."""
     analysers()
     folder = tmp_path_factory.mktemp("cli-prompts")
-    patch = pytest.MonkeyPatch()
-    for key, value in {"INDEXES": str(folder), "LLM": "scripted", "EMBEDDER": "hashed"}.items():
-        patch.setenv(f"RAG_RATIONALE_{key}", value)
-    return folder
+    with weightless(folder):
+        yield folder
 
 
 @pytest.fixture(scope="module")

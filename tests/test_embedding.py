@@ -52,16 +52,6 @@ def test_a_missing_model_is_named_with_what_to_do(tmp_path: Path) -> None:
         SentenceTransformerEmbedder(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def e5() -> Embedder:
-    folder = load_settings().models / "multilingual-e5-small"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not prepared: run `rag-rationale models prepare`")
-    from rag_rationale.embedding import SentenceTransformerEmbedder
-
-    return SentenceTransformerEmbedder(folder, query_prefix="query: ", passage_prefix="passage: ")
-
-
 @pytest.mark.slow
 def test_the_real_model_matches_a_question_to_its_answer_across_languages(e5: Embedder) -> None:
     passages = e5.embed(

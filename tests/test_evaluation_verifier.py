@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from serving import analysers, open_planted
 
-from rag_rationale.config import load_settings
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.errors import RowError
 from rag_rationale.evaluation.claims import claims_of
@@ -206,22 +205,12 @@ def test_the_reworded_set_shares_no_item_and_no_sentence_with_what_weights_were_
     assert len({(c.item, c.sentence) for c in fresh}) == len(fresh)
 
 
-@pytest.fixture(scope="module")
-def embedder() -> Embedder:
-    folder = load_settings().models / "multilingual-e5-small"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not prepared: run `rag-rationale models prepare`")
-    from rag_rationale.embedding import SentenceTransformerEmbedder
-
-    return SentenceTransformerEmbedder(folder, query_prefix="query: ", passage_prefix="passage: ")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "detected", "alarmed"), [("en", 0.48, 0.06), ("zh", 0.6, 0.075)])
 def test_the_judge_keeps_what_it_finds_on_sentences_that_nobody_tuned_on(
-    embedder: Embedder, language: Language, detected: float, alarmed: float
+    e5: Embedder, language: Language, detected: float, alarmed: float
 ) -> None:
-    judge = Judge(embedder=embedder)
+    judge = Judge(embedder=e5)
     claims = [c for c in handwritten("held.") if c.language == language]
     refused = {c.id: judge.judge(c).label == "unsupported" for c in claims}
     false = [refused[c.id] for c in claims if c.label == "false"]
@@ -232,9 +221,9 @@ def test_the_judge_keeps_what_it_finds_on_sentences_that_nobody_tuned_on(
 
 
 @pytest.mark.slow
-def test_the_meaning_of_short_praise_tells_an_items_own_from_anothers(embedder: Embedder) -> None:
+def test_the_meaning_of_short_praise_tells_an_items_own_from_anothers(e5: Embedder) -> None:
     """Reworded, or of another item: the least that must be told apart, where hardly a word is shared."""
-    judge, own, strange = Judge(embedder=embedder), [], []
+    judge, own, strange = Judge(embedder=e5), [], []
     for said, again, elsewhere in (
         ("The broth is rich and comforting.", "soup is hearty", "delivery was on time"),
         ("Staff forgot our order twice.", "waiters are careless", "the wallpaper is floral"),
