@@ -19,6 +19,7 @@ import openvino
 import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from transformers.utils import logging as transformers_logging
 
 from rag_rationale.types import Vectors
 
@@ -75,9 +76,15 @@ def _graph(model: SentenceTransformer, folder: Path | None) -> Any:
     if kept and kept.is_file():
         return kept
     example = torch.ones(2, 16, dtype=torch.long)
-    with torch.inference_mode(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the tracer, about branches that every length takes alike
-        graph = openvino.convert_model(_Whole(model), example_input={"input_ids": example, "attention_mask": example})
+    told = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # the tracer looks at every attribute, a training loss among them
+    try:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the tracer, about branches that every length takes alike
+            inputs = {"input_ids": example, "attention_mask": example}
+            graph = openvino.convert_model(_Whole(model), example_input=inputs)
+    finally:
+        transformers_logging.set_verbosity(told)
     if kept is None:
         return graph
     try:
