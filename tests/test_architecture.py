@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -86,6 +89,35 @@ def test_each_heavy_library_has_one_door() -> None:
         if name.split(".")[0] in DOORS and DOORS[name.split(".")[0]] != stage(path)
     ]
     assert wrong == []
+
+
+def _normal(requirement: str) -> str:
+    """The distribution that a requirement names, as PEP 503 writes it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement, maxsplit=1)[0]).lower()
+
+
+def test_what_is_imported_is_declared() -> None:
+    # what happens to be installed here is not there on a new machine
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    declared = {_normal(line) for lines in lists for line in lines}
+    folders = (ROOT, ROOT.parent / "tests", ROOT.parent / "scripts")
+    files = [path for folder in folders for path in folder.rglob("*") if _is_python(path)]
+    own = {path.stem for path in files} | {ROOT.name}
+    carriers = packages_distributions()
+    undeclared = {
+        f"{path.relative_to(ROOT.parent)} imports {top}"
+        for path in files
+        for top in {name.split(".")[0] for name in imports(path)} - own - sys.stdlib_module_names
+        if not declared & {_normal(name) for name in carriers.get(top, [])}
+    }
+    assert undeclared == set()
+
+
+def _is_python(path: Path) -> bool:
+    if path.suffix:
+        return path.suffix == ".py"
+    return path.is_file() and path.read_bytes().startswith(b"#!/usr/bin/env python")
 
 
 def test_importing_the_package_loads_no_heavy_library() -> None:
