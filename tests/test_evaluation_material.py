@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import planted
@@ -14,7 +15,7 @@ from rag_rationale.building import build
 from rag_rationale.config import Settings
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.evaluation.memory import Memory, RememberingEmbedder
-from rag_rationale.evaluation.running import Replies, prepare
+from rag_rationale.evaluation.running import Replies, judge_for, prepare
 from rag_rationale.evaluation.subjects import draw_pairs, draw_subjects
 from rag_rationale.generation import ScriptedEngine
 from rag_rationale.index import SnapshotReader, open_snapshot
@@ -109,6 +110,18 @@ def test_an_interrupted_run_goes_on_where_it_was(explainer: Counting, tmp_path: 
     again = prepare(explainer, "shop", n=9, folder=tmp_path, embedder=HashedEmbedder())
     assert again.replies == material.replies
     assert len(explainer.asked) == 9
+
+
+def test_what_chose_the_text_does_not_judge_it(snapshot: SnapshotReader) -> None:
+    e5, mini = "multilingual-e5-small@1", "all-minilm-l6-v2@2"
+    english, mixed = {"en": 990, "zh": 10}, {"en": 500, "zh": 500}
+    for embedder, languages, judge in (
+        (e5, english, "all-minilm-l6-v2"),
+        (mini, english, "multilingual-e5-small"),
+        ("hashed-256", english, "all-minilm-l6-v2"),
+        (e5, mixed, None),
+    ):
+        assert judge_for(replace(snapshot.manifest, embedder=embedder, languages=languages)) == judge
 
 
 def test_other_exclusions_and_other_engines_are_asked_anew(explainer: Counting, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from rag_rationale.types import Rationale, Snapshot
 
 BINS = ((1, 1, "1"), (2, 3, "2-3"), (4, 9, "4-9"), (10, 10**9, "10+"))
 """The user's other reviews: from, to, name."""
-MANY = 4
+MANY, PAIRS = 4, 150
 PERCENTILE, ALL, FOUR_OR_MORE = 0.65, 0.60, 0.66  # the targets
 _GUESS = 0.5
 _SHOWN = 5  # cases to read
@@ -37,8 +37,9 @@ class _Asked:
     other: str = ""
 
 
-def measure_personal(material: Material, *, pairs: int = 150) -> Finding:
-    """Measures personal fit over the material's subjects and over at most `pairs` ordered pairs of users of one item.
+def measure_personal(material: Material, *, pairs: int | None = None) -> Finding:
+    """Measures personal fit over the material's subjects and over at most `pairs` ordered pairs of users of one item:
+    by default as many as there are subjects, and at least `PAIRS`.
 
     Closeness is the cosine of `material.embedder`. A rationale that cites nothing of the item counts as a guess, one
     half; so do ties. Intervals draw whole items.
@@ -49,7 +50,7 @@ def measure_personal(material: Material, *, pairs: int = 150) -> Finding:
         for s, r in zip(material.subjects, material.replies, strict=True)
         if len(reviews.of(s.item)) > 1
     ]
-    double = list(_pairs(material, reviews, pairs))
+    double = list(_pairs(material, reviews, pairs or max(PAIRS, len(material.subjects))))
     asked = [*single, *double]
     texts = [c.text for a in asked for c in a.choices.values() if c.text]
     texts += [text for a in single for text in reviews.of(a.subject.item).values()]

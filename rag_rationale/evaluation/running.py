@@ -20,8 +20,9 @@ from rag_rationale.service import Explainer
 from rag_rationale.service.opening import open_embedder
 from rag_rationale.types import LANGUAGES, Embedder, Manifest, Progress, Rationale, RationaleRequest
 
-JUDGE = "all-minilm-l6-v2"
-"""Judges closeness in catalogues that are nearly all English: not the index's own embedder, which chose the text."""
+JUDGES = ("all-minilm-l6-v2", "multilingual-e5-small")
+"""Judge closeness in catalogues that are nearly all English: the first that is not the index's own embedder, which
+chose the text."""
 
 _NEARLY_ALL = 0.9
 _BESIDE = frozenset(("api", "building", "cli", "connect", "evaluation"))  # parts of the package that write no reply
@@ -41,8 +42,8 @@ def prepare(
 ) -> Material:
     """Draw at most `n` subjects of an index and have each one's item explained to her, her own review hidden.
 
-    What was made is kept under `folder`. `embedder` judges closeness: by default `JUDGE` where nine in ten passages
-    are English, and the index's own elsewhere.
+    What was made is kept under `folder`. `embedder` judges closeness: by default one of `JUDGES` where nine in
+    ten passages are English, and the index's own elsewhere.
     """
     replies = Replies(explainer, index, template=template, folder=folder)
     snapshot, min_trust = explainer.snapshots.get(index), explainer.settings.min_trust
@@ -52,7 +53,8 @@ def prepare(
         made.append(replies(subject, frozenset()))
         progress("replies", done, len(subjects))
     own = explainer.snapshots.open(index).embedder
-    judge = embedder or _judge(explainer, snapshot.manifest, own)
+    named = judge_for(snapshot.manifest)
+    judge = embedder or (open_embedder(explainer.settings.model_copy(update={"embedder": named})) if named else own)
     return Material(
         index=snapshot.manifest.label,
         snapshot=snapshot,
@@ -117,8 +119,8 @@ def _versions(explainer: Explainer, template: str) -> list[str]:
     return found
 
 
-def _judge(explainer: Explainer, manifest: Manifest, own: Embedder) -> Embedder:
-    passages = sum(manifest.languages.values())
-    if manifest.languages.get("en", 0) < _NEARLY_ALL * passages:
-        return own
-    return open_embedder(explainer.settings.model_copy(update={"embedder": JUDGE}))
+def judge_for(manifest: Manifest) -> str | None:
+    """Which of `JUDGES` judges closeness over an index; None where its own embedder must, as they read too little."""
+    if manifest.languages.get("en", 0) < _NEARLY_ALL * sum(manifest.languages.values()):
+        return None
+    return next(name for name in JUDGES if name != manifest.embedder.partition("@")[0])
