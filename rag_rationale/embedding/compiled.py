@@ -29,15 +29,15 @@ Batch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 
 class Compiled:
-    """Embeds token ids. `folder` keeps the compiled model, None keeps it nowhere. `threads`: as many batches are
+    """Embeds token ids with a graph that `traced` made; `padding` fills short rows. `threads`: as many batches are
     computed at once, each on one core (default: all cores).
     """
 
-    def __init__(self, model: SentenceTransformer, folder: Path | None, *, threads: int | None) -> None:
+    def __init__(self, graph: Any, *, padding: int, threads: int | None) -> None:
         threads = threads or os.cpu_count() or 1
         options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
-        self._compiled = openvino.Core().compile_model(_graph(model, folder), "CPU", options)
-        self._threads, self._padding = threads, int(model.tokenizer.pad_token_id or 0)
+        self._compiled = openvino.Core().compile_model(graph, "CPU", options)
+        self._threads, self._padding = threads, padding
 
     def embed(self, ids: Sequence[Sequence[int]], done: Callable[[int], None]) -> Vectors:
         """Vectors of shape (len(ids), d) as the model makes them, in the order given; `done` is told of each batch."""
@@ -70,9 +70,13 @@ class _Whole(torch.nn.Module):
         return made
 
 
-def _graph(model: SentenceTransformer, folder: Path | None) -> Any:
-    """The model as OpenVINO's graph: as kept in the folder, else traced, and kept if that can be."""
-    kept = folder / f"{openvino.__version__.partition('-')[0]}.xml" if folder else None
+def traced(model: SentenceTransformer, folder: Path | None) -> Any:
+    """The model as OpenVINO's graph: as kept in `folder`, else traced, and kept there if that can be.
+
+    What is kept is given as its path, so that the model can be let go of before the graph is loaded. Weights that half
+    a float holds exactly are kept so.
+    """
+    kept = folder / f"{openvino.__version__.partition('-')[0]}.2.xml" if folder else None
     if kept and kept.is_file():
         return kept
     example = torch.ones(2, 16, dtype=torch.long)
@@ -90,12 +94,16 @@ def _graph(model: SentenceTransformer, folder: Path | None) -> Any:
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:  # two processes may be at it
-            openvino.save_model(graph, Path(scratch) / kept.name, compress_to_fp16=False)
+            openvino.save_model(graph, Path(scratch) / kept.name, compress_to_fp16=_halves(model))
             for suffix in (".bin", ".xml"):
                 (Path(scratch) / kept.with_suffix(suffix).name).replace(kept.with_suffix(suffix))
     except OSError:
-        pass  # a folder that cannot be written to: traced anew the next time
-    return graph
+        return graph  # a folder that cannot be written to: traced anew the next time
+    return kept
+
+
+def _halves(model: SentenceTransformer) -> bool:
+    return all(torch.equal(weight, weight.half().float()) for weight in model.parameters())
 
 
 def _batches(ids: Sequence[Sequence[int]], padding: int) -> Iterator[Batch]:

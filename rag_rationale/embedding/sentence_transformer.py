@@ -7,6 +7,7 @@ float32, since norms of bfloat16 are off by 0.4 %.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import re
@@ -20,7 +21,7 @@ from huggingface_hub import snapshot_download
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
-from rag_rationale.embedding.compiled import Compiled
+from rag_rationale.embedding.compiled import Compiled, traced
 from rag_rationale.errors import ModelMissingError
 from rag_rationale.types import Progress, TextRole, Vectors
 
@@ -84,8 +85,10 @@ class SentenceTransformerEmbedder:
         prepared = [self._prefixes[role] + self._shielded(text) for text in texts]
         with self._lock:
             if self._model is not None and len(texts) >= _MANY:
-                self._compiled = Compiled(self._model, self._kept, threads=self._threads)
-                self._model = None
+                graph, self._model = traced(self._model, self._kept), None
+                gc.collect()  # the model and its card hold each other
+                padding = int(self._tokenizer.pad_token_id or 0)
+                self._compiled = Compiled(graph, padding=padding, threads=self._threads)
             model = self._model
             if self._compiled is not None and texts:
                 return self._embed_compiled(self._compiled, prepared, progress)

@@ -47,6 +47,7 @@ def write_index(path: Path, gather: Gather, *, count: int, dimension: int) -> st
     sample = gather(np.sort(chance.choice(count, min(count, _TRAINED_ON * lists), replace=False)))
     index.train(sample)
     queries = _queries(sample, chance)
+    del sample
     best = np.full((_ASKED, _TOP), -np.inf, np.float32)
     for block in blocks:
         index.add(block)
