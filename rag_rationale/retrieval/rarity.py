@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from string import ascii_lowercase
 
 from rag_rationale.retrieval.listings import Entry, Listings
 from rag_rationale.types import Item, Language, Passage
 
 _SAMPLE_AT_LEAST = 20  # passages of a language below which no word is called common
 _SAMPLE_TO_KNOW, _EVERYWHERE = 1500, 3  # passages sampled; items of which a word must be said to be no name
-_CAP = 5.0  # nats; words rarer than this, misspellings among them, count as this rare
+_CAP = 5.0  # nats; words rarer than this count as this rare
+_SLIP, _OFTEN, _LONG = 1, 10, 5  # passages that hold a misspelling, and the word it misspells; letters of it
 _PLAIN = 1.5  # nats below which a word tells nothing
 _FULL = 16.0  # nats of a span that tells as much as one can ask for
 _TOKEN = re.compile(r"[A-Za-z0-9]+|[\u3400-\u9fff]")
@@ -31,6 +33,7 @@ class Rarity:
         self._total: Counter[Language] = Counter(p.lang for p in passages)
         self._counts: dict[Language, Counter[str]] = {"en": Counter(), "zh": Counter()}
         self._items: dict[str, set[str]] = defaultdict(set)
+        self._slips: dict[str, int] = {}
         for passage in passages:
             said = set(units(passage.text))
             self._counts[passage.lang].update(said)
@@ -43,7 +46,19 @@ class Rarity:
         total = self._total[lang]
         if total < _SAMPLE_AT_LEAST:
             return _CAP / 2
-        return min(math.log((total + 1) / (self._counts[lang][unit] + 0.5)), _CAP)
+        count = self._counts[lang][unit]
+        if count <= _SLIP and lang == "en":
+            count = max(count, self._meant(unit))
+        return min(math.log((total + 1) / (count + 0.5)), _CAP)
+
+    def _meant(self, word: str) -> int:
+        """How many passages say the common word that a rare one misspells by a letter, 0 where it is like none."""
+        if len(word) < _LONG or not word.isalpha():
+            return 0
+        if word not in self._slips:
+            near = max(self._counts["en"].get(other, 0) for other in _one_letter_off(word))
+            self._slips[word] = near if near >= _OFTEN else 0
+        return self._slips[word]
 
     def share(self, entry: Entry) -> float:
         """The share of the items listing anything under the entry's label that list its value."""
@@ -71,6 +86,17 @@ class Rarity:
         # pairs of Han characters overlap, so each counts half a word
         rare = sum(max(self.of(u) - _PLAIN, 0.0) * (0.5 if _is_han(u[0]) else 1.0) for u in said)
         return min(rare / _FULL, 1.0)
+
+
+def _one_letter_off(word: str) -> Iterator[str]:
+    """Words that differ by a letter left out, put in, changed, or swapped with the next (after Norvig 2007)."""
+    for at in range(len(word) + 1):
+        head, tail = word[:at], word[at:]
+        yield head + tail[1:]
+        yield head + tail[1:2] + tail[:1] + tail[2:]
+        for letter in ascii_lowercase:
+            yield head + letter + tail
+            yield head + letter + tail[1:]
 
 
 def units(text: str) -> list[str]:
