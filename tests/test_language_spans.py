@@ -57,6 +57,12 @@ def test_third_person_clauses_are_found_with_their_polarity(
         ("en", "The staff was kind enough to take as many orders as we liked."),
         ("en", "Who on earth prints the menu on a beer mat."),
         ("en", "The other dishes were warm."),
+        ("en", "The pancakes tastes like home."),
+        ("en", "The behaviour of the guides were calm."),
+        ("en", "Jam and scones is good."),
+        ("en", "The hinge in the lid didn't worked completely."),
+        ("en", "This hostel is one of the reliable place for hikers."),
+        ("en", "The cakes are moist and the coffee."),
         ("en", "The management has to take this seriously."),
         ("en", "From heart shaped pancakes to a classic breakfast, there they are."),
         ("zh", "没有新意每一集都一样不值得看。"),
@@ -74,6 +80,40 @@ def test_what_cannot_stand_in_reported_speech_is_no_clause(
     known: Mapping[Language, Analyser], language: Language, text: str
 ) -> None:
     assert of(known, language, text, "clause") == {}
+
+
+@pytest.mark.parametrize("text", ["The crew are kind.", "The family was kind.", "Two hours is plenty for the museum."])
+def test_a_crowd_is_one_or_many(known: Mapping[Language, Analyser], text: str) -> None:
+    assert of(known, "en", text, "clause") != {}
+
+
+@pytest.mark.parametrize(
+    ("text", "remarks"),
+    [
+        ("Sturdy straps. The lid rattles.", {"Sturdy straps": "positive"}),
+        ("Good sound, great captions.", {"Good sound, great captions": "positive"}),
+        ("Great knowledge, terrible pace.", {"Great knowledge": "positive", "terrible pace": "negative"}),
+        ("Reclining seat.", {}),  # judges nothing
+        ("A great place.", {}),  # of what could be anything
+        ("The sound is good.", {}),
+        ("We had great soup.", {}),
+        ("Not a good lamp.", {}),
+    ],
+)
+def test_a_remark_judges_without_a_verb(known: Mapping[Language, Analyser], text: str, remarks: dict[str, str]) -> None:
+    assert of(known, "en", text, "remark") == remarks
+
+
+def test_what_a_remark_says_is_not_said_by_half(known: Mapping[Language, Analyser]) -> None:
+    assert of(known, "en", "Sturdy straps.", "np") == {}
+
+
+def test_an_adjective_behind_a_noun_makes_no_noun_phrase(known: Mapping[Language, Analyser]) -> None:
+    assert (
+        of(known, "en", "We had the almond cake slice lovely taste.", "np")
+        .keys()
+        .isdisjoint({"the almond cake slice lovely taste"})
+    )
 
 
 def test_a_comma_stays_where_sentences_follow_each_other(known: Mapping[Language, Analyser]) -> None:

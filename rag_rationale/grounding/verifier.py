@@ -21,7 +21,7 @@ from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Judge, 
 VERSION = "lexical-2"
 _WHOLE = 0.8  # share of its passage from which a text is as good as the passage
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_WORDED = {"clause", "liking", "identity", "quote"}  # shapes that say something; a noun phrase only names it
+_WORDED = {"clause", "liking", "identity", "remark", "quote"}  # shapes that say something; a noun phrase only names it
 _FUNCTION_WORDS = {"en": frozenset(("the", "a", "an")), "zh": frozenset[str]()}
 # 类型：喜剧、动画 is told as 类型是喜剧、动画 or 类型里有动画, "Cuisines: Kebab, Asian" as "the cuisines include Asian"
 _LISTING = {"en": frozenset(("the", "is", "include", "includes")), "zh": frozenset("是里有")}
@@ -142,7 +142,7 @@ class Verifier:
         if not passage.start <= filler.start < filler.end <= passage.end:
             return [f"{filler.slot} points outside its passage"]
         source = passage.text[filler.start - passage.start : filler.end - passage.start]
-        if filler.shape == "quote":
+        if filler.shape in {"quote", "remark"}:
             asserted = asserts.polarity in ("positive", "negative") and filler.evidence.event != "preference"
             faults = self._polarity_faults(filler) if asserted else []
             return faults if filler.text == source else [*faults, f"{filler.slot} is not verbatim"]

@@ -1,4 +1,4 @@
-"""English: noun phrases, third-person clauses and quotable sentences, by spaCy's dependency parse.
+"""English: noun phrases, third-person clauses, remarks and quotable sentences, by spaCy's dependency parse.
 
 The one door to spaCy. It knows a text's grammar and the polarity of its words (VADER's lexicon with our additions,
 Hutto and Gilbert 2014), nothing of users, items or evidence.
@@ -35,7 +35,8 @@ _IRREALIS = re.compile(
     r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of|other than|"
     r"ha(?:s|ve) to be|except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied)|can improve|"
     r"needs? (?:to (?:be|have|improve|get|work)|(?:some |more |a lot of |much )?(?:better|improv\w+|more))|"
-    r"can (?:be|get|do|taste) (?:a (?:bit|little|lot) |much |made |even |way )*(?:better|improved|more))\b"
+    r"can (?:\w+ly )?(?:be|get|do|taste) "
+    r"(?:a (?:bit|little|lot) |\w+ly |much |made |even |way )*(?:better|improved|more))\b"
     r"|n['’]t be\b|['’]d have\b"
     r"|(?:n['’]?t|\bnot|\bnever) (?:\w+ly )?(?:think|believe|say|feel|find|call|agree|guess|suppose)\b",
     re.IGNORECASE,
@@ -45,6 +46,7 @@ _TERM = re.compile(r"[a-z]{3,}")
 _TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
 _IDIOM = re.compile(r"\b(?:hard|tough|difficult) to (?:beat|fault)\b", re.IGNORECASE)
 _FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
+_REMARK = 8  # words at most
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
 _POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
 
@@ -72,7 +74,7 @@ class English:
         self._spans = lru_cache(maxsize=8192)(lambda text: tuple(self._all_spans(text)))
 
     def spans(self, text: str) -> list[Span]:
-        """Noun phrases, clauses and quotable sentences, in text order."""
+        """Noun phrases, clauses, remarks and quotable sentences, in text order."""
         return list(self._spans(text))
 
     def terms(self, text: str) -> tuple[Noun, ...]:
@@ -119,8 +121,10 @@ class English:
 
     def _all_spans(self, text: str) -> Iterator[Span]:
         doc = self._parse(text)
+        remarks: list[Span] = []
         for sentence in doc.sents:
             yield from self._quotes(sentence)
+            remarks += self._remarks(sentence)
             for start, end, head in syntax.clauses(sentence):
                 span = self._clause(doc, start, end, head)
                 if span is not None:
@@ -128,8 +132,11 @@ class English:
                 identity = self._identity(doc, head)
                 if identity is not None:
                     yield identity
+        yield from remarks
         seen = set()
         for chunk in doc.noun_chunks:
+            if any(remark.start <= chunk.start_char < remark.end for remark in remarks):
+                continue  # "singles out the straps" says less than “Sturdy straps”
             for span in self._noun_phrases(doc, chunk):
                 if (span.start, span.end, span.text) not in seen:
                     seen.add((span.start, span.end, span.text))
@@ -156,6 +163,40 @@ class English:
                 first_person=self._speaks(sentence, "first_person"),
                 names=syntax.names(sentence),
             )
+
+    def _remarks(self, sentence: Any) -> Iterator[Span]:
+        """What is judged without a verb: "Sturdy straps", "Good sound, clear captions". The whole sentence where it is
+        short and of one mind, else its parts between commas."""
+        if any(t.tag_ in syntax.FINITE for t in sentence):
+            return
+        whole = self._remark(sentence)
+        found = [whole] if whole else [self._remark(part) for part in syntax.parts(sentence)]
+        yield from (remark for remark in found if remark is not None)
+
+    def _remark(self, tokens: Any) -> Span | None:
+        raw = tokens.text.strip(_EDGE)
+        words = [t for t in tokens if not t.is_punct and not t.is_space]
+        roots = [t for t in words if t.head.i == t.i or not tokens.start <= t.head.i < tokens.end]
+        if (
+            len(roots) != 1
+            or not 2 <= len(words) <= _REMARK
+            or roots[0].pos_ not in {"NOUN", "PROPN"}
+            or roots[0].lemma_.lower() in self._lists["generic_heads"]
+            or next((t for t in words if t.lower_ not in {"a", "an"}), words[0]).pos_ not in {"ADJ", "ADV"}
+            or any(t.pos_ in {"VERB", "AUX", "PRON", "INTJ"} for t in words)
+            or (judged := self._praised(roots[0])) == "neutral"
+            or judged != self.polarity(raw)
+            or "\n" in raw
+            or " ," in raw
+            or _ODD.search(raw)
+            or any(mark in raw for mark in '?!;:()/&–"“”')
+            or self._speaks(tokens, "first_person")
+            or self._speaks(tokens, "second_person")
+        ):
+            return None
+        start = tokens.start_char + tokens.text.index(raw)
+        names = syntax.names(tokens)
+        return Span(raw, start, start + len(raw), "remark", roots[0].lemma_.lower(), polarity=judged, names=names)
 
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
         while end - start > 4 and doc[end - 2 : end].text.lower() == "as well":
@@ -194,6 +235,7 @@ class English:
             or syntax.misses(doc, start, end)
             or self._praises_first(subject)
             or syntax.misnames(head)
+            or syntax.one_of_one(tokens)
         ):
             return None
         offset = tokens.start_char + tokens.text.index(raw)
@@ -287,6 +329,7 @@ class English:
                 or self._speaks(tokens, "second_person")
                 or any(t.lower_ in self._lists["anaphora"] or t.lower_.startswith("thank") for t in tokens)
                 or any(t.dep_ not in _MODIFIERS and first <= t.i < head.i for t in tokens)
+                or syntax.tangles(doc[first : head.i])
                 or len(raw) < 4
                 or (polarity == "positive" and len(tokens) < 2 and head.dep_ not in {"nsubj", "dobj"})
             ):

@@ -6,16 +6,30 @@ It reads spaCy's tokens and imports nothing of spaCy; it knows no polarity and n
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 SUBJECTS = {"nsubj", "nsubjpass", "csubj", "expl"}
-_FINITE = {"VBD", "VBZ", "VBP", "MD"}
+_CROWDS = frozenset(
+    (
+        *("staff", "team", "crew", "family", "crowd", "couple", "people", "group", "band", "cast", "police", "press"),
+        *("audience", "management", "company", "majority", "variety", "range", "number", "lot", "bunch", "pair"),
+        *("rest", "half", "most", "series", "news", "species"),
+    )
+)  # one or many, as one likes
+FINITE = {"VBD", "VBZ", "VBP", "MD"}
 
 
 def heaps(tokens: Any) -> bool:
     """Whether a word of content comes twice: "the service was excellent rice and service excellent"."""
     content = [t.lemma_.lower() for t in tokens if t.pos_ in {"NOUN", "ADJ", "VERB"} and len(t) > 3]
     return len(set(content)) < len(content)
+
+
+def tangles(modifiers: Any) -> bool:
+    """Whether a noun stands before an adjective: "chicken fried piece biryani excellent | taste"."""
+    nouns = [t.i for t in modifiers if t.pos_ in {"NOUN", "PROPN"}]
+    return any(t.pos_ == "ADJ" and t.dep_ == "amod" and nouns and nouns[0] < t.i for t in modifiers)
 
 
 def misses(doc: Any, start: int, end: int) -> bool:
@@ -31,12 +45,28 @@ def misses(doc: Any, start: int, end: int) -> bool:
 def misnames(head: Any) -> bool:
     """Whether something is called a thing without an article, which a comma was left out before: "the food was perfect
     desserts"."""
+    if any(c.dep_ == "conj" and c.pos_ == "NOUN" for t in head.children if t.dep_ == "acomp" for c in t.children):
+        return True  # "the cakes are moist and the coffee"
     called = next((t for t in head.children if t.dep_ == "attr" and t.pos_ == "NOUN"), None)
     if called is None or head.lemma_ != "be":
         return False
     return called.left_edge.pos_ in {"ADJ", "ADV"} and not any(
         t.dep_ in {"det", "poss", "nummod"} for t in called.children
     )
+
+
+def parts(sentence: Any) -> Iterator[Any]:
+    """What stands between the commas of a sentence."""
+    marks = [t.i for t in sentence if t.is_punct and t.text in {",", ";", ".", "!"}]
+    for start, end in pairwise([sentence.start - 1, *marks, sentence.end]):
+        if start + 1 < end:
+            yield sentence.doc[start + 1 : end]
+
+
+def one_of_one(tokens: Any) -> bool:
+    """Whether there is one of a single thing: "one of the reliable place"."""
+    of = [t for t in tokens if t.lower_ == "of" and t.head.lower_ == "one"]
+    return any(t.tag_ == "NN" and t.lemma_.lower() not in _CROWDS for o in of for t in o.children if t.dep_ == "pobj")
 
 
 def names(tokens: Any) -> tuple[str, ...]:
@@ -53,13 +83,32 @@ def opens_a_phrase(comma: Any) -> bool:
 
 
 def tense_tag(head: Any) -> str:
-    return next((t.tag_ for t in (*head.children, head) if t.tag_ in _FINITE), "")
+    verb = _finite(head)
+    return verb.tag_ if verb is not None else ""
+
+
+def _finite(head: Any) -> Any:
+    return next((t for t in (*head.children, head) if t.tag_ in FINITE), None)
 
 
 def agrees(subject: Any, head: Any) -> bool:
-    """A finite verb, one that follows its subject, and no bare participle ("food served hot" is no clause)."""
+    """A finite verb, one that follows its subject and has its number, no bare participle ("food served hot" is no
+    clause), and no past tense twice ("did not cooked")."""
     base = head.lemma_ == "be" and any(t.lower_ == "recommend" for t in head.children)  # "is highly recommend"
-    return bool(tense_tag(head)) and subject.i < head.i and not base
+    twice = head.tag_ in {"VBD", "VBN", "VBZ"} and any(t.lemma_ == "do" and t.dep_ == "aux" for t in head.children)
+    verb = _finite(head)
+    return verb is not None and subject.i < head.i and not base and not twice and _same_number(subject, verb)
+
+
+def _same_number(subject: Any, verb: Any) -> bool:
+    """Not "the pastas is hot" nor "the behaviour were polite"; a crowd and what is joined may be either."""
+    if subject.lemma_.lower() in _CROWDS or any(t.dep_ == "nummod" for t in subject.children):
+        return True
+    if any(t.dep_ == "conj" for t in subject.children):
+        return verb.lower_ not in {"is", "was", "has"} or any(t.lower_ in {"or", "nor"} for t in subject.children)
+    if verb.lower_ in {"was", "were"}:
+        return bool(verb.lower_ != {"NN": "were", "NNS": "was"}.get(subject.tag_))
+    return bool(verb.tag_ != {"NN": "VBP", "NNS": "VBZ"}.get(subject.tag_))
 
 
 def same_clause(token: Any, verb: Any) -> bool:

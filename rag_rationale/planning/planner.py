@@ -30,6 +30,7 @@ _BONUS: dict[str, float] = {
     "identity": 0.15,
     "liking": 0.1,
     "np": 0.0,
+    "remark": 0.0,
     "quote": -0.3,
 }  # a quotation is the last resort
 FIT = 3.0  # what a cosine of 1 to what the user cares about is worth in a passage

@@ -14,6 +14,7 @@ from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity,
 
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
+_SURE = 0.1  # probability from which the index's head is sure of what a passage does not praise
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
 
 
@@ -127,6 +128,7 @@ class Reader:
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not (listed or passage.lang != self.language))
             and self._says_so(span, evidence)
+            and not (review and span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
         ]
 
@@ -152,12 +154,18 @@ class Reader:
         """A polarity that the rating does not contradict, of something that was so."""
         analyser = self._analysers[evidence.passage.lang]
         if span.polarity == "neutral" or evidence.side == "item":
-            return span.shape in {"quote", "np", "identity"} or not analyser.irrealis(span.text)
+            return span.shape in {"quote", "remark", "np", "identity"} or not analyser.irrealis(span.text)
         if evidence.rating is not None:
             towards = evidence.rating if span.polarity == "positive" else 6 - evidence.rating
             if towards < _FAINT:
                 return False
         return not analyser.irrealis(around(evidence.passage.text, span.start, span.end))
+
+
+def _tells_a_story(span: Span, evidence: Evidence, analyser: Analyser) -> bool:
+    """Whether a quotation only tells what its author did: "we wanted to try something new, and went there"."""
+    judged = evidence.praise is None or not _SURE < evidence.praise < 1 - _SURE
+    return span.first_person and not judged and analyser.polarity(span.text) == "neutral"
 
 
 def _entries(passage: Passage) -> list[Span]:

@@ -182,8 +182,10 @@ class FrontMatter(_Part):
         if spec is not None and spec.longest is not None:
             return spec.longest
         match shape:
-            case "np" | "quote":
-                return self.limits.np if shape == "np" else self.limits.quote
+            case "np" | "remark":
+                return self.limits.np
+            case "quote":
+                return self.limits.quote
             case "identity" | "clause" | "liking" | "entry":
                 return self.limits.clause
             case _:

@@ -19,11 +19,23 @@ Mode = Literal["quote", "slots", "free"]
 Tier = Literal["lexical", "embedding", "likelihood"]
 VerdictLabel = Literal["supported", "unsupported"]
 Shape = Literal[
-    "np", "identity", "clause", "liking", "entry", "quote", "title", "verb", "stars", "aspect", "count", "of"
+    "np",
+    "identity",
+    "clause",
+    "liking",
+    "entry",
+    "remark",
+    "quote",
+    "title",
+    "verb",
+    "stars",
+    "aspect",
+    "count",
+    "of",
 ]
-"""What a slot may hold. The first six are words of a passage: a noun phrase, what a description says the item is
+"""What a slot may hold. The first seven are words of a passage: a noun phrase, what a description says the item is
 ("a pack for long hikes"), a third-person clause, a liking without its subject (喜欢男主的眼神), one entry of what it
-lists ("the cuisines include Kebab"), a verbatim quotation.
+lists ("the cuisines include Kebab"), a judgement without a verb ("Sturdy straps"), a verbatim quotation.
 The others come from the evidence's row (its item's title, the verb of its event, its rating) or from a tally: the word
 that several passages share, how many reviewers say it, and of how many.
 """

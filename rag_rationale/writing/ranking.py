@@ -30,7 +30,7 @@ FITTING = 15.0  # nats per token that words leaning wholly the user's way are wo
 ALIKE = 3.0  # nats per token that speaking of the very thing the user spoke of is worth; most cosines are below 0.6
 ORDER = 0.1  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
-_WORDS = {"np", "clause", "liking", "identity", "entry", "quote"}
+_WORDS = {"np", "clause", "liking", "identity", "entry", "remark", "quote"}
 _NOT_PICKED = -5.0
 
 

@@ -19,8 +19,8 @@ from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
 from rag_rationale.types import Asserts, Cite, Draft, Evidence, Filler, Mode, Plan, Shape, Span, Tally
 
-_STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "entry": 2, "np": 1, "quote": 1}
-_WORDED = {"np", "clause", "liking", "identity", "quote"}  # slots that hold the user's own words
+_STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "entry": 2, "np": 1, "remark": 1, "quote": 1}
+_WORDED = {"np", "clause", "liking", "identity", "remark", "quote"}  # slots that hold the user's own words
 MOST_SPANS = 2  # spans per slot that are tried, most telling first
 
 

@@ -1,0 +1,34 @@
+"""What a passage offers to be said, beyond what its grammar gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from rag_rationale.planning import Reader
+from rag_rationale.retrieval import Rarity
+from rag_rationale.types import Analyser, Evidence, Language, Passage
+
+STORY = "We wanted to try something that we had not had before, and went there."
+
+
+def offered(known: Mapping[Language, Analyser], text: str, praise: float | None) -> set[str]:
+    """The quotations that a review offers whose passage the index's head gives this probability of praise."""
+    reader = Reader(
+        known, language="en", title="Salt Room", known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
+    )
+    passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
+    evidence = Evidence("e", passage, "review", "Salt Room", score=0.0, event=None, rating=5.0, praise=praise)
+    return {span.text for span in reader.read(evidence).spans if span.shape == "quote"}
+
+
+@pytest.mark.parametrize(("praise", "sure"), [(0.7, False), (0.97, True), (None, True)])
+def test_a_quotation_that_only_tells_a_story_is_none_unless_the_head_is_sure(
+    known: Mapping[Language, Analyser], praise: float | None, sure: bool
+) -> None:
+    assert bool(offered(known, STORY, praise)) == sure
+
+
+def test_a_story_that_praises_may_be_quoted(known: Mapping[Language, Analyser]) -> None:
+    assert offered(known, "We loved the wonderful soup and went there again.", 0.7)
