@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from rag_rationale.config import load_settings
 from rag_rationale.generation import ScriptedEngine
 from rag_rationale.prompting import TemplateStore
@@ -74,14 +76,28 @@ def _of_the_item_itself(made: Draft) -> Draft:
     return replace(made, parts=tuple(listed if part is filler else part for part in made.parts))
 
 
-def test_a_match_is_between_words_about_one_thing() -> None:
-    def beside(words: str) -> Draft:
-        about = draft("the garden was quiet", score=0.0)
-        own = draft(words)
-        mine = replace(own.fillers[0], slot="own.clause", evidence=replace(own.fillers[0].evidence, side="history"))
-        return replace(about, kind="match", parts=("You wrote that ", mine, "; ", *about.parts))
+def beside(words: str, event: str = "review") -> Draft:
+    """A quiet garden beside the user's own words."""
+    about, own = draft("the garden was quiet"), draft(words)
+    evidence = replace(own.fillers[0].evidence, side="history", event=event)
+    mine = replace(own.fillers[0], slot="own.clause", evidence=evidence)
+    return replace(about, kind="match", parts=("You wrote that ", mine, "; ", *about.parts))
 
+
+def test_a_match_is_between_words_about_one_thing() -> None:
     assert ranker().best([beside("the broth was thick"), beside("the garden was wild")], hurry=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("own", "event", "served"),
+    [
+        ("the broth was thick", "review", 1),
+        ("the garden was wild", "review", 0),
+        ("the broth was thick", "preference", 0),
+    ],
+)
+def test_own_words_that_have_little_to_do_with_it_are_better_left_out(own: str, event: str, served: int) -> None:
+    assert ranker().best([beside(own, event), draft("the garden was quiet")], hurry=False) == served
 
 
 def test_in_a_hurry_no_words_are_embedded_and_their_passages_tell() -> None:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from rag_rationale.corpus.quarantine import WHOLE_SOURCE, empty_reason, hostile_reason, quarantine_reason
+from rag_rationale.corpus.quarantine import WHOLE_SOURCE, hostile_reason, quarantine_reason, unfit_reason
 from rag_rationale.corpus.sources import Source, item_sources, review_sources
 from rag_rationale.language.detect import count_han, count_latin, detect_language
 from rag_rationale.language.sentences import split_sentences
@@ -115,7 +115,7 @@ def _cut(source: Source, default: Language, seen: Counter[tuple[str, str]], revi
 def _reason(text: str, hostile: str | None, *, terse: bool) -> str | None:
     """Why a passage is quarantined, in a source that is `hostile` for a reason or not at all."""
     if hostile is None:
-        return empty_reason(text, terse=terse)
+        return unfit_reason(text, terse=terse)
     return hostile if hostile in WHOLE_SOURCE else quarantine_reason(text, terse=terse)
 
 

@@ -11,7 +11,7 @@ import html
 import re
 import unicodedata
 
-from rag_rationale.corpus.patterns import PATTERNS
+from rag_rationale.corpus.patterns import ABUSE, PATTERNS
 
 WHOLE_SOURCE = frozenset(("steering", "model_tokens", "invisible"))
 """Reasons that make the rest of the same source suspect, because an attack runs over several sentences."""
@@ -44,16 +44,17 @@ _COMPILED = tuple(
     (reason, re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.MULTILINE))
     for reason, patterns in PATTERNS
 )
+_ABUSE = re.compile("|".join(f"(?:{pattern})" for pattern in ABUSE))
 
 
 def quarantine_reason(text: str, *, terse: bool = False) -> str | None:
     """Why the text must never be evidence: one word, None where it may be.
 
-    "invisible", "model_tokens", "steering", "markup", "link", "citation_marker", "personal_data", "contact", "shouting"
-    or "no_content", the first that holds. A `terse` text, as titles and features are, may be short and loud ("1917",
-    "262 g", "WALL-E").
+    "invisible", "model_tokens", "steering", "markup", "link", "citation_marker", "personal_data", "contact", "abuse",
+    "shouting" or "no_content", the first that holds. A `terse` text, as titles and features are, may be short, loud and
+    rude ("1917", "262 g", "WALL-E").
     """
-    return hostile_reason(text) or empty_reason(text, terse=terse)
+    return hostile_reason(text) or unfit_reason(text, terse=terse)
 
 
 def hostile_reason(text: str) -> str | None:
@@ -68,13 +69,15 @@ def hostile_reason(text: str) -> str | None:
     return None
 
 
-def empty_reason(text: str, *, terse: bool = False) -> str | None:
-    """Either "shouting" or "no_content", None for a text that says something."""
+def unfit_reason(text: str, *, terse: bool = False) -> str | None:
+    """Either "abuse", "shouting" or "no_content", None for a text that says something in words that can be shown."""
     if terse:
         return None if any(char.isalnum() for char in text) else "no_content"
     letters = "".join(_WORD.findall(text))
     if len(set(letters.lower())) < 2:
         return "no_content"
+    if _ABUSE.search(undisguised(text)):
+        return "abuse"
     if len(letters) < _LOUD_LETTERS or len(_CAPITAL.findall(letters)) < _LOUD_SHARE * len(letters):
         return None
     return "shouting" if len(_WORD.findall(text)) >= _LOUD_WORDS else None

@@ -128,7 +128,7 @@ class Reader:
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not (listed or passage.lang != self.language))
             and self._says_so(span, evidence)
-            and not (review and span.shape == "quote" and _tells_a_story(span, evidence, analyser))
+            and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
         ]
 
@@ -164,7 +164,7 @@ class Reader:
 
 def _tells_a_story(span: Span, evidence: Evidence, analyser: Analyser) -> bool:
     """Whether a quotation only tells what its author did: "we wanted to try something new, and went there"."""
-    judged = evidence.praise is None or not _SURE < evidence.praise < 1 - _SURE
+    judged = evidence.side == "item" or evidence.praise is None or not _SURE < evidence.praise < 1 - _SURE
     return span.first_person and not judged and analyser.polarity(span.text) == "neutral"
 
 

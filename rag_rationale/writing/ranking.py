@@ -25,6 +25,7 @@ from rag_rationale.types import (
 
 TELLING = 2.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
+NEAR = 0.25  # cosine to the words about the item below which quoting them is a fault, by as much: it reads as chance
 PLATITUDE = 0.15  # words that tell less ("the food is great") are for where nothing more specific is to be said
 FITTING = 15.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
 ALIKE = 3.0  # nats per token that speaking of the very thing the user spoke of is worth; most cosines are below 0.6
@@ -92,12 +93,17 @@ class Ranker:
         likelihood = min(scores.values(), default=0.0)
         fits = [self._fit_of(f) for f in draft.fillers if _speaks_of_item(f)]
         fit = sum(fits) / max(len(fits), 1)
-        own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
         alike = self._pairs.get(_sides(draft) or ("", ""), 0.0)
-        value = (
-            likelihood + TELLING * self._tells(draft) + FITTING * fit + ALIKE * alike + OWN_WORDS * own - ORDER * place
-        )
+        own = OWN_WORDS * self._own_words(draft)
+        value = likelihood + TELLING * self._tells(draft) + FITTING * fit + ALIKE * alike + own - ORDER * place
         return value + self._temperature * _gumbel(self._dice) if self._temperature else value
+
+    def _own_words(self, draft: Draft) -> int:
+        """1 where the user's own words are quoted, -1 where they have little to do with what is said of the item."""
+        own = [f for f in draft.fillers if f.evidence.side == "history" and f.shape in _WORDS]
+        asked = any(f.evidence.event == "preference" for f in own)
+        far = self._pairs.get(_sides(draft) or ("", ""), 1.0) < NEAR and not asked
+        return 0 if not own else -1 if far else 1
 
     def _fit_of(self, filler: Filler) -> float:
         """Of a span and of the passage it stands in, one half each: either alone tells users apart less well."""
