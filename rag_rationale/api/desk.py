@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import aclosing, closing
 from typing import TypeVar
 
 from fastapi import Request
@@ -13,8 +13,9 @@ from fastapi import Request
 from rag_rationale.api.telemetry import Metrics, traced, watched
 from rag_rationale.api.workers import Workers
 from rag_rationale.errors import RagRationaleError
+from rag_rationale.retrieval import Candidate
 from rag_rationale.service import Answers, Step
-from rag_rationale.types import RationaleRequest
+from rag_rationale.types import RationaleRequest, RecommendationRequest
 
 LOOK = 0.25
 """Seconds between looks whether the client is still there."""
@@ -55,9 +56,19 @@ class Desk:
         stop, due = threading.Event(), self._due(asked)
         return self._watched(lambda: self.answers.many(due(), stop=stop), stop, request, LOOK)
 
-    async def do(self, work: Callable[[], T]) -> T:
-        """What a call gives that would hold up the event loop."""
-        return await self._workers.do(work)
+    async def candidates(self, body: RecommendationRequest, request: Request) -> list[Candidate] | None:
+        """Items for a user; None where the client has left, which stops the search."""
+        stop = threading.Event()
+        found = self._workers.pull(
+            _begun(lambda: iter([self.answers.candidates(body, stop=stop)])), tick=LOOK, stop=stop
+        )
+        async with aclosing(found):
+            async for made in found:
+                if made is not None:
+                    return made
+                if await request.is_disconnected():
+                    return None
+        raise AssertionError("a search always ends with a list")
 
     def _watched(
         self, begin: Callable[[], Iterator[T]], stop: threading.Event, request: Request, tick: float

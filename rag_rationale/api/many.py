@@ -75,9 +75,10 @@ def router(desk: Desk) -> APIRouter:
 
         A user who has no history, or likes nothing in it, gets none.
         """
-        found = await desk.do(lambda: desk.answers.candidates(body))
-        asked = [body.about(ItemRef(id=each.item_id)) for each in found]
-        entries = await collect(desk, asked, request)
+        found = await desk.candidates(body, request)
+        if found is None:
+            return Response(status_code=CLIENT_LEFT)
+        entries = await collect(desk, [body.about(ItemRef(id=each.item_id)) for each in found], request)
         if entries is None:
             return Response(status_code=CLIENT_LEFT)
         made = [Recommendation(score=round(c.score, 4), **dict(e)) for c, e in zip(found, entries, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import TypeVar, cast
@@ -12,7 +12,6 @@ from typing import TypeVar, cast
 from rag_rationale.api.problems import BusyError
 
 _END = object()
-_LONG = 3600.0
 
 T = TypeVar("T")
 
@@ -22,18 +21,20 @@ class Workers:
 
     def __init__(self, *, threads: int = 4, waiting: int = 16) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="explain")
-        self._threads, self._most = threads, threads + waiting
-        self._under_way = 0
+        self._most = threads + waiting
+        self._under_way = 0  # requests that somebody waits for
+        self._lock = threading.Lock()
+        self._running = self._waiting = 0
 
     @property
     def running(self) -> int:
-        """Requests that have a thread."""
-        return min(self._under_way, self._threads)
+        """Requests that have a thread, also those that nobody waits for any more and that have not come to an end."""
+        return self._running
 
     @property
     def waiting(self) -> int:
         """Requests that have none yet."""
-        return self._under_way - self.running
+        return self._waiting
 
     def check(self) -> None:
         """BusyError where too many requests are under way."""
@@ -54,6 +55,13 @@ class Workers:
         loop, gone = asyncio.get_running_loop(), stop or threading.Event()
 
         def drive() -> None:
+            self._count(waiting=-1, running=1)
+            try:
+                work()
+            finally:
+                self._count(running=-1)
+
+        def work() -> None:
             last: object = _END
             try:
                 for item in items:
@@ -66,6 +74,7 @@ class Workers:
             if not gone.is_set():
                 loop.call_soon_threadsafe(made.put_nowait, last)
 
+        self._count(waiting=1)
         job = self._pool.submit(copy_context().run, drive)
         try:
             while True:
@@ -81,13 +90,14 @@ class Workers:
                 yield cast(T, item)
         finally:
             gone.set()
-            job.cancel()
+            if job.cancel():
+                self._count(waiting=-1)
             self._under_way -= 1
 
-    async def do(self, work: Callable[[], T]) -> T:
-        """What one call gives; errors as in `pull`."""
-        made = [item async for item in self.pull(_once(work), tick=_LONG) if item is not None]
-        return made[0]
+    def _count(self, *, waiting: int = 0, running: int = 0) -> None:
+        with self._lock:
+            self._waiting += waiting
+            self._running += running
 
     def close(self) -> None:
         """Wait for what runs, drop what has not begun."""
@@ -97,7 +107,3 @@ class Workers:
 class _Failure:
     def __init__(self, error: BaseException) -> None:
         self.error = error
-
-
-def _once(work: Callable[[], T]) -> Iterator[T]:
-    yield work()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rag_rationale.index import centre_vectors
 from rag_rationale.retrieval.crowd import LIKED, Crowd
-from rag_rationale.retrieval.history import history_of
+from rag_rationale.retrieval.history import MOST_HISTORY, history_of
 from rag_rationale.retrieval.scoring import Centred, taste_of
 from rag_rationale.retrieval.sieve import Sieve
 from rag_rationale.types import LANGUAGES, Embedder, Evidence, Snapshot, UserRef, Vectors
@@ -52,7 +52,7 @@ def candidates(
     likes nothing in it, gets none. Raises UnknownItemError as `gather` does.
     """
     sieve = Sieve(user.id, frozenset(exclude), as_of, min_trust=0.0)
-    history = Centred(snapshot, embedder).of(history_of(user, snapshot, sieve, target=None))
+    history = Centred(snapshot, embedder).of(history_of(user, snapshot, sieve, target=None)[:MOST_HISTORY])
     now = as_of or snapshot.manifest.newest_timestamp or 0
     taste = taste_of(history, now)
     if taste is None or k < 1:

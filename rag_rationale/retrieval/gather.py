@@ -16,14 +16,13 @@ from rag_rationale.corpus import item_passages
 from rag_rationale.errors import UnknownItemError
 from rag_rationale.retrieval.common import Common, in_common
 from rag_rationale.retrieval.copies import without_copies
-from rag_rationale.retrieval.history import history_of
+from rag_rationale.retrieval.history import MOST_HISTORY, history_of
 from rag_rationale.retrieval.leanings import Aim, aim_of, item_means
 from rag_rationale.retrieval.scoring import Centred, Measured
 from rag_rationale.retrieval.sieve import Sieve
 from rag_rationale.types import Embedder, Evidence, Item, Passage, RationaleRequest, Snapshot, SourceKind, Vectors
 
 _KINDS: tuple[SourceKind, ...] = ("item", "review")
-MOST_HISTORY = 300  # passages of a very heavy user's history that are looked at, newest first
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def gather(
     history = history_of(request.user, snapshot, sieve, target=item.item_id)
     now = as_of or snapshot.manifest.newest_timestamp or 0
     vectors = Centred(snapshot, embedder)
-    history = vectors.of(history)[:MOST_HISTORY]
+    history = vectors.of(history[:MOST_HISTORY])
     query = vectors.query(request.query) if request.query and request.query.strip() else None
     told = vectors.measure(passages, [p.kind == "review" for p in passages])
     kept = _speaking(passages, told)

@@ -11,6 +11,8 @@ from rag_rationale.language.detect import detect_language
 from rag_rationale.retrieval.sieve import Sieve
 from rag_rationale.types import Event, Evidence, Passage, Review, Snapshot, UserRef
 
+MOST_HISTORY = 300  # passages of a very heavy user's history that are looked at, newest first
+
 
 def history_tag(index: str, user_id: str, passage_id: str) -> str:
     """What a history evidence id ends with: it binds the passage to its user without naming her."""

@@ -18,8 +18,10 @@ from rag_rationale.grounding import VERSION
 from rag_rationale.index import SnapshotReader
 from rag_rationale.retrieval import Candidate, Crowd, candidates
 from rag_rationale.service.cache import RationaleCache
+from rag_rationale.service.clock import Clock
 from rag_rationale.service.explainer import Explainer, Step, share_of
 from rag_rationale.service.forgetting import Forgotten
+from rag_rationale.service.heeding import heeding_embedder
 from rag_rationale.service.log import RationaleLog
 from rag_rationale.service.slices import Slices
 from rag_rationale.service.state import FILE, State
@@ -109,14 +111,17 @@ class Answers:
                 self._keep(requests[position], places[position], step.rationale)
             yield position, step
 
-    def candidates(self, request: RecommendationRequest) -> list[Candidate]:
-        """Items that the user may like and has not met, best first; none for a user without a history."""
+    def candidates(self, request: RecommendationRequest, *, stop: threading.Event | None = None) -> list[Candidate]:
+        """Items that the user may like and has not met, best first; none for a user without a history.
+
+        Once `stop` is set CancelledError is raised.
+        """
         self._opened(request.index)
         index = self.explainer.snapshots.open(request.index)
         return candidates(
             request.user,
             index.snapshot,
-            index.embedder,
+            heeding_embedder(index.embedder, Clock(None, stop).heed),
             k=request.count,
             diversity=request.diversity,
             crowd=self._crowd(index.snapshot) if request.popularity > 0 else None,

@@ -30,6 +30,10 @@ class Clock:
         now = time.perf_counter()
         self._spent[stage] += (now - self._last) * 1000
         self._last = now
+        self.heed()
+
+    def heed(self) -> None:
+        """CancelledError once nobody waits any more."""
         if self._stop is not None and self._stop.is_set():
             raise CancelledError("Nobody waits for the answer any more.")
 

@@ -21,6 +21,7 @@ from rag_rationale.service.assembling import dominant_language
 from rag_rationale.service.clock import Clock
 from rag_rationale.service.composing import Composition
 from rag_rationale.service.embedders import Embedders
+from rag_rationale.service.heeding import heeding_analysers, heeding_embedder, heeding_engine
 from rag_rationale.service.sharing import Sharing, share
 from rag_rationale.service.snapshots import Snapshots
 from rag_rationale.service.watching import UNWATCHED, Watcher
@@ -107,13 +108,14 @@ class Explainer:
     ) -> Iterator[Step]:
         """The same, as it comes: the candidates, each verified sentence, then the whole.
 
-        Once `stop` is set no more is written and CancelledError is raised, in the middle of a sentence too. `sharing`
-        is what requests about one user have in common.
+        Once `stop` is set CancelledError is raised, before the next text is parsed, embedded or scored. `sharing` is
+        what requests about one user have in common.
         """
         clock = sharing.clock.again() if sharing else Clock(request.deadline_ms, stop)
         index = sharing.index if sharing else self.snapshots.open(request.index)
         snapshot = sharing.snapshot if sharing else index.snapshot
-        embedder = sharing.embedder if sharing else index.embedder
+        engine, analysers = heeding_engine(self.engine, clock.heed), heeding_analysers(self.analysers, clock.heed)
+        embedder = heeding_embedder(sharing.embedder if sharing else index.embedder, clock.heed)
         pool = gather(request, snapshot, embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
@@ -127,8 +129,8 @@ class Explainer:
             request,
             pool,
             template,
-            self.analysers,
-            self.engine,
+            analysers,
+            engine,
             snapshot,
             rarity,
             judge,
