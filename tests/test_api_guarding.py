@@ -98,6 +98,17 @@ def test_where_there_are_keys_nobody_reads_without_one(shop: Explainer, tmp_path
         assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
 
 
+def test_a_file_of_keys_that_goes_missing_opens_no_door(shop: Explainer, tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    with TestClient(create_app(shop, keys=keys)) as client:
+        assert client.get("/metrics").status_code == 200
+        token = keys.create("shop", "read")
+        assert client.get("/metrics").status_code == 401
+        (tmp_path / FILE).unlink()
+        keys.all()
+        assert client.get("/metrics").status_code == client.get("/metrics", headers=_as(token)).status_code == 401
+
+
 def test_without_keys_erasing_still_needs_the_admin_token(shop: Explainer) -> None:
     with TestClient(create_app(shop)) as client:
         assert client.post("/v1/rationales", json=serving.REQUEST).status_code == 200

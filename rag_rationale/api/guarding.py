@@ -68,7 +68,9 @@ class Rates:
 
 
 class Guard:
-    """Lets nobody in without a key where keys are `required`; elsewhere whoever shows none is let in to read."""
+    """Lets nobody in without a key where keys are `required` or there has been one: a file of keys that goes missing
+    opens no door. Elsewhere whoever shows none is let in to read.
+    """
 
     def __init__(
         self, app: ASGIApp, *, keys: Keys | None, admin_token: str | None, required: bool, rates: Rates
@@ -95,8 +97,8 @@ class Guard:
         await self._app(scope, receive, send)
 
     def _admit(self, key: Key | None, admin: bool) -> None:
-        required = self._required or bool(self._keys and self._keys.all())
-        if required and key is None and not admin:
+        self._required = self._required or bool(self._keys and self._keys.all())
+        if self._required and key is None and not admin:
             raise UnauthorisedError(
                 "This service asks for a key.", remedy="Send `Authorization: Bearer KEY`; its operator gives keys out."
             )
