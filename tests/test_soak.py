@@ -22,6 +22,7 @@ TIMES = {
     "p50_ms",
     "free_after_s",
     "refused_p99_ms",
+    "accepted_p99_over_light",
     "accepted_p99_over_sustained",
     "accepted_over_sustained",
     "rss_growth",
