@@ -406,8 +406,8 @@ _CLAIMS: list[tuple[str, Holds]] = [
         _on("review"),
     ),
     (
-        r"\b[Tt]he description\b|介绍(?:[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么[说写]|说得)"
-        r"|据介绍|从介绍看|先看看介绍",
+        r"\b[Tt]he description\b|介绍(?:[里上]|这?样?写|原文|的说法|是这么[说写]|说得)"
+        r"|据介绍|从介绍看|先看看介绍|怎么介绍自己|文章|文中|原文是",
         _on("item"),
     ),
     (r"; this time, the (?P<label>[^;\[]+?) (?:includes?|is) (?P<value>[^;\[]+?)(?= \[)", _lists),
@@ -416,8 +416,8 @@ _CLAIMS: list[tuple[str, Holds]] = [
         _lists,
     ),
     (
-        r"^(?:In short, )?[Tt]his (?:article )?is\b|, and this is\b|^(?:Here is|What you get is|Picture) "
-        r"|^这是|而这是",
+        r"^(?:In short, |Briefly, |Put shortly, )?[Tt]his (?:article )?is\b|, and this is\b|^(?:Here is|What you get is"
+        r"|Picture|Try|Have a look at) |^这是|而这是",
         _on("item"),
     ),
 ]
@@ -437,8 +437,7 @@ _SYNONYMS = {
     r"([您你]也?|，也)订过": r"\1买过",
     r"\b([Tt]he) (?:article|product page|blurb|listing)\b": r"\1 description",
     "据商品页介绍|据小组介绍": "据介绍",
-    "文中(?=写)": "介绍里",
-    "(?:文章|简介|商品页|小组介绍)(?=[里上]?这?样?写|[里上][提说有]|原文|的说法|是这么[说写]|说得|看，)": "介绍",
+    "(?:文章|简介|商品页|小组介绍)(?=[里上]|这?样?写|原文|的说法|是这么[说写]|说得|看，)": "介绍",
 }
 
 
@@ -549,7 +548,7 @@ def _caveats(case: _Case) -> Iterator[str]:
         if sentence["kind"] != "caveat" or _OTHERS.search(sentence["text"]):
             continue
         for e in case.cited(c["label"] for c in sentence["citations"]):
-            if e["side"] != "review" or (e["rating"] is not None and e["rating"] >= 4):
+            if e["side"] == "history" or (e["rating"] is not None and e["rating"] >= 4):
                 yield f"a caveat out of {e['side']} rated {e['rating']}: {sentence['text']!r}"
 
 

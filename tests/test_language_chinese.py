@@ -73,6 +73,10 @@ def test_a_unit_is_a_clause_in_its_own_words(zh: Chinese, text: str, clause: str
         "终于有一部没配音的剧了好看。",
         "对友情的歌颂以及真实面对离别。",
         "天一黑，整个院子就安静了。",
+        "剧情漏洞列一下。",
+        "缺点简单说几点。",
+        "到了门口才说要换票，海报上一句没写，排了两小时队白跑。",
+        "孩子画过一次都擦干净了。",
     ],
 )
 def test_what_depends_on_more_than_itself_is_no_clause(zh: Chinese, text: str) -> None:
@@ -198,3 +202,13 @@ def test_irony_is_not_taken_for_praise_nor_a_denied_praise_for_one(text: str, po
 def test_what_was_done_is_told_apart_from_what_is_so() -> None:
     tenses = {s.text: s.tense for s in Chinese().spans("三台机器都试了。屏幕很清楚。") if s.shape == "clause"}
     assert tenses == {"三台机器都试了": "past", "屏幕很清楚": "present"}
+
+
+@pytest.mark.parametrize("text", ["剧情漏洞列一下。", "挺好的，支持一下。", "缺点简单说几点！"])
+def test_what_only_announces_or_cheers_is_no_quotation(zh: Chinese, text: str) -> None:
+    assert of(zh, text, "quote") == {}
+
+
+@pytest.mark.parametrize("text", ["孩子用了三年都没坏。", "孩子吃了两碗都不腻。", "孩子们都睡着了。"])
+def test_what_somebody_did_and_found_is_whole(zh: Chinese, text: str) -> None:
+    assert of(zh, text, "clause")

@@ -26,6 +26,14 @@ def of(known: Mapping[Language, Analyser], language: Language, text: str, shape:
         ("en", "The starters were equally tasty.", {"the starters were tasty": "positive"}),
         ("en", "This place serves lovely soup.", {"this place serves lovely soup": "positive"}),
         ("en", "The staff speak clearly.", {"the staff speak clearly": "positive"}),
+        ("en", "Thirty five dollars and the zip broke in May.", {"the zip broke in May": "negative"}),
+        ("en", "Thirty two pounds and the lid came off in week two.", {"the lid came off in week two": "neutral"}),
+        ("en", "The strap and the lid broke in May.", {"the strap and the lid broke in May": "negative"}),
+        (
+            "en",
+            "Two bulbs and the switch were broken on day one.",
+            {"two bulbs and the switch were broken on day one": "negative"},
+        ),
         (
             "zh",
             "但是背负系统很透气，防雨罩收在底部夹层里。",
@@ -64,6 +72,7 @@ def test_third_person_clauses_are_found_with_their_polarity(
         ("en", "This hostel is one of the reliable place for hikers."),
         ("en", "The cakes are moist and the coffee."),
         ("en", "The management has to take this seriously."),
+        ("en", "The pages are thick, true."),
         ("en", "From heart shaped pancakes to a classic breakfast, there they are."),
         ("zh", "没有新意每一集都一样不值得看。"),
         ("zh", "大家不要刷屏了。"),

@@ -41,7 +41,9 @@ class _Told:
 
     @property
     def caveats(self) -> int:
-        return sum(s.kind == "caveat" for s in self.reply.sentences)
+        """Those out of reviews: what the item's own text admits is no matter of ratings."""
+        spoken = {e.label for e in self.reply.evidence if e.side == "review"}
+        return sum(s.kind == "caveat" and any(c.label in spoken for c in s.citations) for s in self.reply.sentences)
 
     @property
     def low(self) -> float:

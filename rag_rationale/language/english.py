@@ -199,11 +199,11 @@ class English:
         return Span(raw, start, start + len(raw), "remark", roots[0].lemma_.lower(), polarity=judged, names=names)
 
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
-        while end - start > 4 and doc[end - 2 : end].text.lower() == "as well":
+        while end - start > 4 and doc[end - 2 : end].text.lower() in {"as well", ", true", ", though"}:
             end -= 2
         tokens = doc[start:end]
         raw = tokens.text.strip(_EDGE)
-        subject = next((t for t in head.children if t.dep_ in syntax.SUBJECTS), None)
+        subject = syntax.subject_of(head)
         if (
             subject is None
             or not raw

@@ -76,6 +76,28 @@ def names(tokens: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def subject_of(verb: Any) -> Any | None:
+    """The verb's subject. Of "forty euros and the zip broke" the zip: a bare number of things that only "and" ties to
+    what is said next is no part of it, unless the verb needs both."""
+    subjects = [t for t in verb.children if t.dep_ in SUBJECTS]
+    if not subjects:
+        return None
+    first, *others = subjects
+    counted = any(t.dep_ == "nummod" for t in first.children) and not _determined(first)
+    others += [t for t in first.children if t.dep_ == "conj"]
+    return next((t for t in others if counted and _determined(t) and not _needs_more(verb, t)), first)
+
+
+def _determined(noun: Any) -> bool:
+    return any(t.dep_ in {"det", "poss"} for t in noun.children)
+
+
+def _needs_more(verb: Any, noun: Any) -> bool:
+    """Whether a verb's form is that of more than one: "two rooms and the lift were broken"."""
+    plural = any(t.tag_ == "VBP" or t.lower_ == "were" for t in (verb, *verb.children))
+    return plural and noun.tag_ in {"NN", "NNP"}
+
+
 def opens_a_phrase(comma: Any) -> bool:
     """Whether something other than one more adjective stands behind a comma."""
     after = comma.nbor(1)
@@ -125,7 +147,7 @@ def same_clause(token: Any, verb: Any) -> bool:
 def _with_relative(doc: Any, end: int) -> int:
     """Where a clause ends that would break off before what tells its last noun apart: "a film about a woman who"."""
     last = doc[end - 1]
-    vague = last.pos_ == "NOUN" and any(t.lower_ in {"a", "an"} for t in last.children)
+    vague = last.pos_ == "NOUN" and (last.lower_ == "people" or any(t.lower_ in {"a", "an"} for t in last.children))
     relative = next((t for t in last.children if t.dep_ == "relcl" and t.left_edge.i == end), None)
     return relative.right_edge.i + 1 if vague and relative is not None else end
 
@@ -151,7 +173,7 @@ def clauses(sentence: Any) -> Iterator[tuple[int, int, Any]]:
             continue
         if head.dep_ == "ccomp" and _denies(head.head):
             continue
-        subject = next((t for t in head.children if t.dep_ in SUBJECTS), None)
+        subject = subject_of(head)
         if subject is None:
             continue
         start = subject.left_edge.i

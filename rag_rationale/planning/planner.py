@@ -98,9 +98,7 @@ class Planner:
 
     def propose(self, kind: Kind, said: Sequence[Plan]) -> Iterator[Plan]:
         """Plans of a kind, best first, that repeat no passage and no aspect of what has been `said`."""
-        used = {e.id for plan in said for group in plan.evidence.values() for e in group} | self._barred
-        about = [e for plan in said for r in ("theirs", "facts") for e in plan.evidence.get(r, ())]
-        fresh = _Fresh(used, about, self._connected)
+        fresh = self._fresh(said)
         if kind == "match":
             yield from self._matches(fresh)
         elif kind == "caveat":
@@ -118,6 +116,15 @@ class Planner:
                 yield from self._singles(self._facts(bare=not said), "facts", fresh, None, "merit")
             if self._pool.query is not None:  # an answer need not be praise
                 yield from self._singles(self._pool.reviews, "theirs", fresh, "neutral", "merit")
+
+    def admit(self, said: Sequence[Plan]) -> Iterator[Plan]:
+        """Caveats out of what the item's own text admits, most telling first, for where reviewers name no drawback."""
+        yield from self._singles(self._facts(bare=False), "facts", self._fresh(said), "negative", "caveat")
+
+    def _fresh(self, said: Sequence[Plan]) -> _Fresh:
+        used = {e.id for plan in said for group in plan.evidence.values() for e in group} | self._barred
+        about = [e for plan in said for r in ("theirs", "facts") for e in plan.evidence.get(r, ())]
+        return _Fresh(used, about, self._connected)
 
     def _facts(self, *, bare: bool) -> list[Evidence]:
         """Passages of the item's own text that say something of it. Entries such as "Opening hours: 9 to 5" are listed
@@ -209,7 +216,9 @@ class Planner:
         tells = [
             (s, self._reader.telling(s.text))
             for s in reading.spans
-            if polarity in (None, s.polarity) and s.shape in _BONUS and (s.shape != "np" or polarity)
+            if (s.polarity == polarity if polarity else s.polarity != "negative")
+            and s.shape in _BONUS
+            and (s.shape != "np" or polarity)
         ]
         return max(
             (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or described or told >= _SOMETHING),
@@ -226,7 +235,7 @@ class Planner:
         self, side: Sequence[Evidence], role: str, fresh: _Fresh, polarity: Polarity | None, kind: Kind
     ) -> Iterator[Plan]:
         ranked = sorted((e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True)
-        least = _SOMETHING if role == "facts" and fresh.about else -1.0
+        least = _SOMETHING if role == "facts" and kind == "merit" and fresh.about else -1.0
         told = ((e, self._told(self._reader.read(e), polarity)) for e in ranked[: 2 * _LOOKED_AT])
         tell = ((self._worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None and tells >= least)
         usable = list(islice(tell, _USABLE))
@@ -349,7 +358,7 @@ def _cosine(one: Evidence, other: Evidence) -> float:
 
 def _leans(evidence: Evidence, polarity: Polarity | None) -> bool:
     """Whether a passage is worth reading for praise or complaint, by its review's rating and by the index's head."""
-    if polarity in (None, "neutral"):
+    if polarity in (None, "neutral") or evidence.side == "item":
         return True
     praise, rating = evidence.praise, evidence.rating
     if polarity == "positive":

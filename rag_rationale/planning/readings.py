@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rag_rationale.language import drawbacks
 from rag_rationale.language.context import around
 from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
+from rag_rationale.language.platitudes import is_platitude
 from rag_rationale.retrieval import LISTED, Entry, Rarity, entries, facts
 from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity, Shape, Span
 
@@ -34,7 +36,9 @@ class Reader:
     """Reads evidence for a reply in `language`. A passage in another language may only be quoted, in the original.
 
     `title` is the item's name; `known_names` are words of the item's own text: naming its director gives nobody away,
-    naming its waiter does. `forbidden` are words that a template never lets through, quotations included.
+    naming its waiter does. `forbidden` are words that a template never lets through, quotations included. Of the item's
+    own text, what it admits (see `drawbacks`) reads negative, and half a truth is not read; but for `asked`, when a
+    question is answered: a restriction may be the answer.
     """
 
     def __init__(
@@ -47,7 +51,9 @@ class Reader:
         forbidden: Sequence[str],
         limits: Callable[[Shape], int],
         rarity: Rarity,
+        asked: bool = False,
     ) -> None:
+        self._asked = asked
         self._rarity, self.language = rarity, language
         self._name = title
         self._words = title.split()
@@ -103,7 +109,8 @@ class Reader:
 
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: what could be said of anything, and the item's own name, tell nothing."""
-        return self._rarity.telling(self._title.sub(" ", words))
+        own = self._title.sub(" ", words)
+        return 0.0 if is_platitude(own, "en" if own.isascii() else "zh") else self._rarity.telling(own)
 
     def share(self, entry: Entry) -> float:
         """The share of items that list this entry."""
@@ -124,13 +131,25 @@ class Reader:
             return [s for s in (*_listed(passage), *one_by_one) if len(s.text) <= self._limits(s.shape)]
         return one_by_one + [
             self._titled(span)
-            for span in (_judged(span, evidence) for span in analyser.spans(passage.text))
+            for span in self._weighed(evidence, analyser)
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not (listed or passage.lang != self.language))
             and self._says_so(span, evidence)
             and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
         ]
+
+    def _weighed(self, evidence: Evidence, analyser: Analyser) -> Iterator[Span]:
+        """A passage's spans, each with what speaks in it: praise or complaint, or what the item's own text admits."""
+        text, lang = evidence.passage.text, evidence.passage.lang
+        for span in analyser.spans(text):
+            if evidence.side != "item":
+                yield _judged(span, evidence)
+            elif span.shape != "quote" and evidence.passage.field.startswith("features"):
+                continue  # 自助洗衣房 is a label, whatever its words could be elsewhere
+            elif self._asked or not drawbacks.turned(text, span.end, lang):
+                admitted = not self._asked and drawbacks.admits(span.text, lang)
+                yield replace(span, polarity="negative" if admitted else "neutral")
 
     def _titled(self, span: Span) -> Span:
         """The span with the item's name, or two words of it, spelt as the item spells it where it begins with them."""

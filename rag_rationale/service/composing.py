@@ -69,6 +69,7 @@ class Composition:
             forbidden=template.meta.forbidden,
             limits=template.meta.longest,
             rarity=rarity,
+            asked=pool.query is not None,
         )
         self._planner = Planner(pool, reader, snapshot, template.meta.plan)
         salt = f"{request.seed}\0{request.user.id}\0{item.item_id}\0{template.version}"
@@ -114,12 +115,13 @@ class Composition:
         return "nothing_supported" if self._tried else "nothing_specific"
 
     def sentences(self) -> Iterator[Sentence]:
-        """Verified sentences, as they come.
+        """Verified sentences, as they come. A drawback that only the item's own text admits takes no other's place.
 
         After the deadline only quotations come: one where there is nothing yet, and the caveat that honesty asks for.
         DeadlineError where twice the deadline brought nothing.
         """
-        for kind in self._planner.kinds(self.request.max_sentences):
+        kinds = self._planner.kinds(self.request.max_sentences)
+        for kind in kinds:
             late = self.clock.late
             self.degraded |= late
             if late and kind != "caveat" and self.assembly.sentences:
@@ -127,14 +129,28 @@ class Composition:
             made = self._one("merit" if late and kind == "match" else kind)
             if made is None and kind == "match":
                 made = self._one("merit")
+            if made is None and kind == "caveat":
+                made = self._admitted()
             if made is not None:
                 yield made
             elif self.clock.over and not self.assembly.sentences:
                 raise DeadlineError("Twice the deadline brought no sentence.", remedy="Allow more `deadline_ms`.")
+        room = len(self.assembly.sentences) < self.request.max_sentences
+        if room and "caveat" not in kinds and (made := self._admitted()) is not None:
+            yield made
 
     def _one(self, kind: Kind) -> Sentence | None:
         """The best verified sentence of a kind. A plan that fails goes down one mode, then is dropped."""
-        plans = list(islice(self._planner.propose(kind, self._said), self._attempts))
+        return self._best_of(kind, self._planner.propose(kind, self._said))
+
+    def _admitted(self) -> Sentence | None:
+        """A drawback that the item's own text admits, behind something else and in time."""
+        if self.clock.late or not self._said:
+            return None
+        return self._best_of("caveat", self._planner.admit(self._said))
+
+    def _best_of(self, kind: Kind, proposed: Iterator[Plan]) -> Sentence | None:
+        plans = list(islice(proposed, self._attempts))
         self._watcher.planned(kind, plans)
         for mode in self._modes():
             tried = plans[:_FREE_ATTEMPTS] if mode == "free" else plans

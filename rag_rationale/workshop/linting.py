@@ -24,7 +24,7 @@ _ROLES = ({"own", "theirs"}, {"own", "facts"}, {"earlier", "own", "theirs"}, {"e
 _ROLES_OF: Mapping[str, tuple[set[str], ...]] = {
     "match": _ROLES,
     "merit": ({"theirs"}, {"facts"}),
-    "caveat": ({"theirs"}, {"theirs", "others"}),
+    "caveat": ({"theirs"}, {"theirs", "others"}, {"facts"}),
 }
 _AWKWARD: Mapping[Language, re.Pattern[str]] = {
     "en": re.compile(r"\b(?:the|a|an) (?:the|a|an)\b|\bthat that\b|[,;:.] ?[,;:.]|\s[,.;:]|\ban? (?=\W|$)", re.I),

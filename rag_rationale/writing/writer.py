@@ -146,7 +146,11 @@ class Writer:
             s
             for s in reading.spans
             if s.shape == shape
-            and (s.polarity == asserts.polarity if asserts.polarity else s.polarity != "negative" or role == "facts")
+            and (
+                s.polarity == asserts.polarity
+                if asserts.polarity
+                else (s.polarity == "negative") == (frame.kind == "caveat")
+            )
             and (article is None or s.article in (None, article))
             and asserts.tense in (None, s.tense)
             and (spec is None or spec.allows(s, plan.evidence[role][0].side))

@@ -12,7 +12,7 @@ from functools import lru_cache
 from rag_rationale.language.chinese.clauses import Clauses
 from rag_rationale.language.chinese.nouns import Nouns
 from rag_rationale.language.chinese.polarity import irrealis, polarity
-from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, units
+from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, announces, units
 from rag_rationale.language.chinese.words import Words
 from rag_rationale.types import Language, Noun, Polarity, Span
 
@@ -77,6 +77,7 @@ class Chinese:
                 and len(raw) <= _LONGEST_QUOTE
                 and raw[0] not in "了的着过呢吧"
                 and not ODD.search(raw)
+                and not announces(raw)
                 and not set(raw) & set('“”"')
             ):
                 words = self._words.cut(raw)

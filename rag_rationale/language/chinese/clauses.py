@@ -27,6 +27,7 @@ _IS = re.compile(
 )
 _ONE = re.compile(r"一[款个家部本条双件种篇档份支台把副座间类套场群杯趟季]")
 _HANGS = frozenset("对和跟与同让使令")  # what opens no sentence without a subject
+_DONE_TO = re.compile("[过了].{0,6}[都也](?![没不]).{2,}了$")
 _FUNCTION = ("d", "u", "p", "c", "x", "y", "m", "q", "r", "zg", "f")
 
 
@@ -73,6 +74,7 @@ class Clauses:
             or follows
             or _runs_on(kept)
             or self._heaps(kept)
+            or self._leaves_out(subject, said)
             or _urges(kept)
         ):
             return None
@@ -84,6 +86,10 @@ class Clauses:
     def _heaps(self, kept: Sequence[Word]) -> bool:
         """Whether sentences follow each other without a mark: 没有新意每一集都一样不值得看."""
         return sum(self._words.negates(w.text) for w in kept) > 1 and len(_shown(kept)) > 11
+
+    def _leaves_out(self, subject: Sequence[Word], said: Sequence[Word]) -> bool:
+        """Whether somebody did one thing and another was done to what is not named: 孩子画过一次都擦干净了."""
+        return any(w.text in self._lists["audience"] for w in subject) and _DONE_TO.search(_shown(said)) is not None
 
     def _tells(self, kept: list[Word]) -> bool:
         """Whether a predicate without subject holds more than a word of praise: two words of content or an idiom."""

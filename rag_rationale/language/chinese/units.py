@@ -24,6 +24,12 @@ _OPINION = re.compile(
     r"(?:(?:我|我们|本人)?(?:个人|自己)?(?:真的|还是|一直|始终|总|就|也|都|最|很|看完|看了|用完|用了|住完)?"
     r"(?:都|还是)?(?:觉得|感觉|认为|感到|发现|承认|必须说|想说|只能说|敢说)(?:了|到)?(?!不出|不到))"
 )
+_BACK = re.compile(  # 网页上一个字没提: what was not, stands before
+    r"(?<!得)[没未不](?:有)?(?:提|说|写|讲|标|提到|提过|说过|说明|通知|告知|提醒|解释|标注|注明)$"
+)
+_ANNOUNCES = re.compile(  # 漏洞列一下, 支持一下: what the words do, they do not tell
+    r"(?:[列说讲谈聊提评顶]|总结|吐槽|分享|盘点|补充|记录|支持|推荐|安利|鼓励)(?:一下|[几两][点句])[！!~～]*$"
+)
 _PARTICLES = frozenset("啊呀吧呢嘛哦哈啦哟呐嘞咯")
 _MORE = re.compile(r"越(?!来越|剧|南|狱|野)")  # 剧情越好 waits for a second 越
 _AFTER = re.compile(
@@ -58,10 +64,11 @@ def units(text: str, words: Words) -> Iterator[Unit]:
         for part in _parts(text, sentence.start(), sentence.end(), words):
             kept = trimmed(part, words)
             conditional = kept is None or text[: part[-1].end].endswith("的话")
-            if kept and stands(kept, text[kept[0].start : kept[-1].end], words):
+            raw = text[kept[0].start : kept[-1].end] if kept else ""
+            if kept and stands(kept, raw, words):
                 yield Unit(tuple(kept), text[end : kept[0].start], number, bound)
                 end = kept[-1].end
-            bound = conditional
+            bound = conditional or _BACK.search(raw) is not None
 
 
 def _parts(text: str, start: int, end: int, words: Words) -> Iterator[list[Word]]:
@@ -151,6 +158,8 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
         or last.tag in {"p", "c", "u", "r", "q"}
         or last.text[-1] in "吧吗呢哈么"
         or _AFTER.search(raw)
+        or _BACK.search(raw)
+        or announces(raw)
         or len(_MORE.findall(raw)) == 1
         or set(raw) & set("我咱俺你您")
         or words.has(part, "first_person")
@@ -160,6 +169,11 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
         or _points(part, words)
         or _reports(part, words)
     )
+
+
+def announces(raw: str) -> bool:
+    """Whether the words only announce what others are to tell, or cheer: 逻辑漏洞列一下, 说几点, 支持一下."""
+    return _ANNOUNCES.search(raw) is not None
 
 
 def _asks(part: list[Word], words: Words) -> bool:
