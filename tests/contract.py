@@ -416,8 +416,8 @@ _CLAIMS: list[tuple[str, Holds]] = [
         _lists,
     ),
     (
-        r"^(?:In short, |Briefly, |Put shortly, )?[Tt]his (?:article )?is\b|, and this is\b|^(?:Here is|What you get is"
-        r"|Picture|Try|Have a look at) |^这是|而这是",
+        r"^(?:In short, |Briefly, |Simply put, |At heart, |In a few words, )?[Tt]his (?:article )?is\b|, and this is\b"
+        r"|^(?:Here is|What you get is|Picture|Try|Have a look at|Worth a look:) |^这是|而这是",
         _on("item"),
     ),
 ]

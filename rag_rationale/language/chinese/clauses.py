@@ -75,6 +75,7 @@ class Clauses:
             or _runs_on(kept)
             or self._heaps(kept)
             or self._leaves_out(subject, said)
+            or _names(kept)
             or _urges(kept)
         ):
             return None
@@ -223,7 +224,7 @@ class Clauses:
         called = own[-1].text in self._lists["item_nouns"] or one is not None
         main = [w for w in own[: _last_de(own)] if w.tag in {"ul", "x"}]
         acts = own[0].nominal and any(w.tag in {"v", "d"} for w in own[: _last_de(own)])
-        if not called or main or acts or any(w.tag == "v" for w in own[_last_de(own) :]) or own[0].tag == "v":
+        if not called or main or acts or any(w.tag == "v" for w in own[_last_de(own) + 2 :]) or own[0].tag == "v":
             return None
         return self._span(own, "identity", own[-1].text, 30, shortest=3)
 
@@ -277,6 +278,13 @@ def _in_chain(unit: Unit) -> bool:
 def _runs_on(kept: Sequence[Word]) -> bool:
     """Whether a second sentence begins without a mark: 终于有一部没配音的剧了好看."""
     return len(kept) > 2 and kept[-2].text == "了" and kept[-1].tag == "a"
+
+
+def _names(kept: Sequence[Word]) -> bool:
+    """Whether the words are a thing's name, whatever jieba takes its middle for: 黑麦粉的发酵面包."""
+    last = _last_de(kept)
+    before, after = kept[:last], kept[last + 1 :]
+    return last > 0 and [w.tag == "v" for w in after] == [True, False] and all(w.nominal for w in (*before, after[1]))
 
 
 def _urges(kept: Sequence[Word]) -> bool:
