@@ -417,7 +417,8 @@ _CLAIMS: list[tuple[str, Holds]] = [
     ),
     (
         r"^(?:In short, |Briefly, |Simply put, |At heart, |In a few words, )?[Tt]his (?:article )?is\b|, and this is\b"
-        r"|^(?:Here is|What you get is|Picture|Try|Have a look at|Worth a look:) |^这是|而这是",
+        r"|^(?:Here is|What you get is|Picture|Try|Have a look at|Worth (?:a look|opening):|One article to open:) "
+        r"|(?:^|而|，)这是",
         _on("item"),
     ),
 ]

@@ -155,6 +155,7 @@ class Writer:
             and asserts.tense in (None, s.tense)
             and (spec is None or spec.allows(s, plan.evidence[role][0].side))
             and (plan.aspect is None or shape not in {"clause", "entry"} or _about(s, plan.aspect))
+            and (plan.evidence[role][0].event != "review" or self._reader.telling(s.text) > 0)
         ]
         return sorted(spans, key=lambda s: -self._reader.telling(s.text))[:MOST_SPANS]
 
