@@ -93,16 +93,20 @@ def _score_all(material: Material, n: int) -> list[_Scored]:
             _prefix(item, lead, history=""),
             lead[2],
         ]
-        both, other, told, alone = (_mean(material, prefix, text, reply.language) for prefix in prefixes)
+        shared = [len(item)] * 3 + [0]  # the item is read once for the three that tell of it
+        both, other, told, alone = (
+            _mean(material, prefix, text, reply.language, shared=kept)
+            for prefix, kept in zip(prefixes, shared, strict=True)
+        )
         hidden = _mean(material, lead[2], subject.text[: len(text)], reply.language)
         done.append(_Scored(subject, text, both, other, told, alone, hidden))
         material.progress("likelihoods", at + 1, len(asked))
     return done
 
 
-def _mean(material: Material, prefix: str, text: str, language: Language) -> float:
+def _mean(material: Material, prefix: str, text: str, language: Language, *, shared: int = 0) -> float:
     gap = " " if language == "en" else ""
-    scores: Sequence[Score] = material.engine.score(ScoreRequest(prefix, (gap + text,)))
+    scores: Sequence[Score] = material.engine.score(ScoreRequest(prefix, (gap + text,), shared=shared))
     return scores[0].mean
 
 
