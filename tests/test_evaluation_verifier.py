@@ -172,6 +172,9 @@ def test_the_instrument_counts_over_served_sentences(tmp_path: Path) -> None:
         sum(c.language == lang for c in reworded()) for lang in LANGUAGES
     }
     assert by_name["verifier.milliseconds.lexical"].value > 0
+    assert "verifier.detected.handwritten.zh" in by_name
+    assert "verifier.detected.generated.zh" not in by_name  # nothing was served in Chinese
+    assert "verifier.milliseconds.likelihood" not in by_name  # no such tier is fitted
     wice.write_text('{"claim": "x"}', "utf-8")
     with pytest.raises(RowError, match="evidence"):
         read_wice(wice)

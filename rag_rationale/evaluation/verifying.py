@@ -86,6 +86,7 @@ def measure_verifier(material: Material, *, wice: Path | None = None) -> Finding
         },
         cases=tuple(_case(o) for o in mistakes[:_SHOWN]),
         notes=(
+            f"The judge has these tiers: {', '.join(judge.tiers())}.",
             "Served sentences have already passed the verifier, so their false alarms are those of the judge alone, "
             "without the check of the draft.",
             "Mistakes of the held-out set are not shown: who reads them, tunes on them.",
@@ -149,7 +150,8 @@ def read_wice(path: Path) -> list[Claim]:
 
 
 def _detection(origin: str, outcomes: Sequence[_Outcome], target: float | None) -> list[Measure]:
-    """Detection over all, by language and by kind, and false alarms alike; without `target` neither has one."""
+    """Detection over all, by kind and by each language that is met, and false alarms alike; without `target` neither
+    has one."""
     alarms = FALSE_ALARMS if target else None
     false = [o for o in outcomes if o.claim.label == "false"]
     true = [o for o in outcomes if o.claim.label != "false"]
@@ -157,7 +159,7 @@ def _detection(origin: str, outcomes: Sequence[_Outcome], target: float | None) 
         _share(f"verifier.detected.{origin}", false, target),
         _share(f"verifier.false_alarms.{origin}", true, alarms, at_most=True),
     ]
-    for language in LANGUAGES:
+    for language in (lang for lang in LANGUAGES if any(o.claim.language == lang for o in outcomes)):
         own = [o for o in false if o.claim.language == language]
         measures.append(_share(f"verifier.detected.{origin}.{language}", own, target))
         own = [o for o in true if o.claim.language == language]
@@ -179,13 +181,13 @@ def _auc(name: str, outcomes: Sequence[_Outcome]) -> Measure:
 
 
 def _latency(claims: Sequence[Claim], material: Material) -> list[Measure]:
-    """Milliseconds a sentence that is decided by each tier, or by one before it: median, and the 95th percentile.
+    """Milliseconds a sentence that is decided by each tier that the judge has: median, and the 95th percentile.
 
     What was judged before is remembered, so the sentences are changed by a word that no source holds.
     """
     measures = []
-    for number, (tier, limit) in enumerate(LATENCY.items()):
-        judge = Judge(embedder=material.indexer or material.embedder, engine=material.engine)
+    judge = Judge(embedder=material.indexer or material.embedder, engine=material.engine)
+    for number, tier in enumerate(judge.tiers()):
         spent = []
         for claim in claims[:_TIMED]:
             fresh = claim.model_copy(update={"sentence": f"{claim.sentence} {number}"})
@@ -194,7 +196,9 @@ def _latency(claims: Sequence[Claim], material: Material) -> list[Measure]:
             if verdict.tier == tier:
                 spent.append((time.perf_counter() - begin) * 1000)
         median, slow = (float(np.quantile(spent, q)) if spent else float("nan") for q in (0.5, 0.95))
-        measures.append(Measure(f"verifier.milliseconds.{tier}", median, len(spent), target=limit, at_most=True))
+        measures.append(
+            Measure(f"verifier.milliseconds.{tier}", median, len(spent), target=LATENCY[tier], at_most=True)
+        )
         measures.append(Measure(f"verifier.milliseconds.{tier}.p95", slow, len(spent)))
     return measures
 
