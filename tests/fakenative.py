@@ -111,6 +111,9 @@ class FakeNative:
                 cell.sequences.discard(sequence)
         self.cells = [cell for cell in self.cells if cell.sequences]
 
+    def length(self, sequence: int) -> int:
+        return max((cell.position + 1 for cell in self.cells if sequence in cell.sequences), default=0)
+
     def save(self, sequence: int) -> bytearray:
         mine = sorted((c for c in self.cells if sequence in c.sequences), key=lambda c: c.place)
         last = max(c.position for c in mine)

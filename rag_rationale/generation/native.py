@@ -207,6 +207,10 @@ class Native:
         """Forget a sequence's positions from `length` on."""
         C.llama_memory_seq_rm(self._memory, sequence, length, -1)
 
+    def length(self, sequence: int) -> int:
+        """How many positions memory holds of a sequence, from the first on."""
+        return int(C.llama_memory_seq_pos_max(self._memory, sequence)) + 1
+
     def save(self, sequence: int) -> bytearray:
         """What memory holds of a sequence, for `load`.
 
