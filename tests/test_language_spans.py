@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
+from rag_rationale.language import english as english_module
+from rag_rationale.language.english import English
 from rag_rationale.types import Analyser, Language
 
 
@@ -46,6 +48,29 @@ def test_third_person_clauses_are_found_with_their_polarity(
     known: Mapping[Language, Analyser], language: Language, text: str, clauses: dict[str, str]
 ) -> None:
     assert clauses.items() <= of(known, language, text, "clause").items()
+
+
+def test_texts_parsed_at_once_are_parsed_to_the_bit_as_one_by_one(known: Mapping[Language, Analyser]) -> None:
+    english = known["en"]
+    assert isinstance(english, English)
+    subjects = ("The hip belt", "Our guide from Lyon", "A cold, salty soup with leeks", "Nobody at the desk", "It")
+    rests = ("was padded.", "never came back, though we had waited.", "costs 12 euros; worth it!", "is what I'd skip.")
+    texts = [f"{subject} {rest}" for subject in subjects for rest in rests]
+    english.prepare(texts)
+    for text in texts:
+        alone = english._nlp(text)
+        assert english._docs[text].to_bytes() == alone.to_bytes()
+
+
+def test_no_more_parses_are_kept_than_told(known: Mapping[Language, Analyser], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(english_module, "_KEPT", 3)
+    english = known["en"]
+    assert isinstance(english, English)
+    english.prepare([f"The bowl number {n} was warm." for n in range(5)])
+    english.prepare(["The bowl number 2 was warm."])
+    english.prepare(["The bowl number 9 was warm."])
+    assert list(english._docs) == [f"The bowl number {n} was warm." for n in (4, 2, 9)]
+    assert "the bowl number 0 was warm" in of(known, "en", "The bowl number 0 was warm.", "clause")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,9 +19,16 @@ LEVELS = {0.85: 0.2, 0.95: 0.6, 0.97: 0.7, 0.997: 0.9}
 
 
 class Readings:
-    """Reads a passage "positive broth" as a positive clause about broth."""
+    """Reads a passage "positive broth" as a positive clause about broth, once it was told to expect it."""
+
+    def __init__(self) -> None:
+        self.expected: set[str] = set()
+
+    def expect(self, evidence: Sequence[Evidence]) -> None:
+        self.expected |= {e.id for e in evidence}
 
     def read(self, evidence: Evidence) -> Reading:
+        assert evidence.id in self.expected, "it is read by itself"
         polarity, head = evidence.passage.text.split()
         span = Span(f"the {head} was so", 0, 5, "clause", head, polarity=cast(Polarity, polarity))
         return Reading(evidence, (span,))

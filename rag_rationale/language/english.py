@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
 _TERM = re.compile(r"[a-z]{3,}")
 _TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
 _IDIOM = re.compile(r"\b(?:hard|tough|difficult) to (?:beat|fault)\b", re.IGNORECASE)
+_KEPT = 4096  # texts whose parses and spans are remembered
 _FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 _REMARK = 8  # words at most
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
@@ -68,10 +70,20 @@ class English:
         self._vader = SentimentIntensityAnalyzer()
         self._vader.lexicon.update(valences("en"))
         self._lists = lexicon("en")
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._docs: OrderedDict[str, Any] = OrderedDict()  # parsed, least recently asked for first
         self._terms = lru_cache(maxsize=16384)(lambda text: tuple(self._all_terms(text)))
-        self._parse = lru_cache(maxsize=2048)(self._parse_now)
-        self._spans = lru_cache(maxsize=8192)(lambda text: tuple(self._all_spans(text)))
+        self._spans = lru_cache(maxsize=_KEPT)(lambda text: tuple(self._all_spans(text)))
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Parse texts that will be read soon, at once: a parse is the same to the bit, and takes half the time."""
+        with self._lock:
+            fresh = [text for text in dict.fromkeys(texts) if text not in self._docs]
+            self._docs.update(zip(fresh, self._nlp.pipe(fresh), strict=True))
+            for text in texts:
+                self._docs.move_to_end(text)
+            while len(self._docs) > _KEPT:
+                self._docs.popitem(last=False)
 
     def spans(self, text: str) -> list[Span]:
         """Noun phrases, clauses, remarks and quotable sentences, in text order."""
@@ -115,9 +127,10 @@ class English:
                 yield Noun(f"{text[before.start : before.end].lower()} {noun.lemma}", before.start, noun.end)
             before = noun
 
-    def _parse_now(self, text: str) -> Any:
+    def _parse(self, text: str) -> Any:
         with self._lock:
-            return self._nlp(text)
+            self.prepare([text])
+            return self._docs[text]
 
     def _all_spans(self, text: str) -> Iterator[Span]:
         doc = self._parse(text)

@@ -101,6 +101,7 @@ def _value(lemma: str, said: _ByAuthor, people: int, reader: Reader, worth: Call
 def _is_noun(lemma: str, said: _ByAuthor, reader: Reader) -> bool:
     """Whether it names something nearly wherever it stands, by the first passages."""
     looked = [wheres[0][0].passage.text for wheres in said.values()][:_LOOKED_AT]
+    reader.analyser.prepare(looked)
     named = sum(any(n.lemma == lemma for n in reader.analyser.nouns(text)) for text in looked)
     return named >= _NOUN * len(looked)
 
@@ -109,7 +110,9 @@ def _aspect(lemma: str, by_author: _ByAuthor, reader: Reader, people: int) -> As
     mentions = tuple(Mention(e, *_around(e, start, end)) for (e, start, end), *_ in by_author.values())
     said: dict[Polarity, dict[str, Mention]] = {"positive": {}, "negative": {}, "neutral": {}}
     read = _READ if SHARE * people <= _READ / 2 else _GLANCED_AT
-    for evidence, start, end in [where for wheres in by_author.values() for where in wheres][:read]:
+    wheres = [where for wheres in by_author.values() for where in wheres][:read]
+    reader.expect([evidence for evidence, _, _ in wheres])
+    for evidence, start, end in wheres:
         for span in _said_of(lemma, start, end, reader.read(evidence).spans):
             at = evidence.passage.start
             said[span.polarity].setdefault(evidence.passage.author, Mention(evidence, at + span.start, at + span.end))

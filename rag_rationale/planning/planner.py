@@ -42,6 +42,7 @@ _TOLD = WORDED | {"rating"}  # history that is more than a verb
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
 CITED = 3  # passages of a count that are cited
 _LOOKED_AT = 24  # passages of each side that are read at most per plan, twice as many where few of them are usable
+_AT_ONCE = 12  # passages or pairs that are read at once
 _USABLE = 12  # passages that may carry a sentence among which the best is looked for
 
 
@@ -158,6 +159,20 @@ class Planner:
 
     def _worded_matches(self, fresh: _Fresh) -> Iterator[Plan]:
         """Pairs by what is said of both, by closeness and worth."""
+        found: list[tuple[float, Plan]] = []
+        pairs = self._near(fresh)
+        while len(found) < _LOOKED_AT and (some := list(islice(pairs, _AT_ONCE))):
+            self._reader.expect([e for pair in some for e in (pair.own, pair.theirs) if e.event in (None, *WORDED)])
+            told = ((self._match(pair), pair) for pair in some)
+            found += islice(((value, pair.plan) for value, pair in told if value is not None), _LOOKED_AT - len(found))
+        for _, plan in sorted(found, key=lambda pair: -pair[0]):
+            said = plan.evidence["own"][0]
+            if said.event not in _TOLD and (earlier := self._earlier(said)):
+                yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity, akin=plan.akin)
+            yield plan
+
+    def _near(self, fresh: _Fresh) -> Iterator[_Pair]:
+        """Pairs that are close enough, whatever they say, by closeness and worth."""
         own = [e for e in self._history if e.id not in fresh.used]
         praise = [e for e in self._pool.reviews if _leans(e, "positive")]
         theirs = [e for e in (*praise, *self._facts(bare=False)) if fresh.allows(e)]
@@ -168,33 +183,30 @@ class Planner:
         standing = np.array([_standing(e) for e in own])
         total = close + 0.5 * worth[None, :] + standing[:, None]
         order = np.argsort(-total, axis=None, kind="stable")
-        found: list[tuple[float, Plan]] = []
         for flat in order[: _LOOKED_AT * 8]:
             i, j = divmod(int(flat), len(theirs))
-            asked = own[i].event == "preference"
-            if close[i, j] < self._connected and not asked and self._pool.query is None:
+            if close[i, j] < self._connected and own[i].event != "preference" and self._pool.query is None:
                 continue
-            mine, other = self._reader.read(own[i]), self._reader.read(theirs[j])
-            role = "facts" if other.evidence.side == "item" else "theirs"
-            told = self._told(other, None if role == "facts" else "positive")
-            polarity: Polarity = "negative" if (own[i].rating or 4) < LOW else "positive"
-            own_words = self._told(mine, polarity) if own[i].event in WORDED else None
-            akin = self._akin(own[i])
-            if close[i, j] < self._enough(own_words is not None, akin, role) and not asked:
-                continue
-            if polarity == "negative" and close[i, j] < self._levels[STRANGE]:
-                continue  # what answers a complaint is about the very same thing
-            if told is None or (polarity == "negative" and own_words is None):
-                continue
-            plan = Plan("match", {"own": (own[i],), role: (theirs[j],)}, polarity=polarity, akin=akin)
-            found.append((total[i, j] + 0.4 * told + 0.3 * (own_words or 0.0), plan))
-            if len(found) == _LOOKED_AT:
-                break
-        for _, plan in sorted(found, key=lambda pair: -pair[0]):
-            said = plan.evidence["own"][0]
-            if said.event not in _TOLD and (earlier := self._earlier(said)):
-                yield Plan("match", {"earlier": (earlier,), **plan.evidence}, polarity=plan.polarity, akin=plan.akin)
-            yield plan
+            pair = _Pair(own[i], theirs[j], self._akin(own[i]), close[i, j], total[i, j])
+            if self._close(pair, worded=pair.worded):
+                yield pair
+
+    def _match(self, pair: _Pair) -> float | None:
+        """What a pair is worth by what its passages say; None where it makes no sentence."""
+        told = self._told(self._reader.read(pair.theirs), None if pair.role == "facts" else "positive")
+        if told is None:
+            return None
+        words = self._told(self._reader.read(pair.own), pair.polarity) if pair.worded else None
+        return pair.total + 0.4 * told + 0.3 * (words or 0.0) if self._close(pair, worded=words is not None) else None
+
+    def _close(self, pair: _Pair, *, worded: bool) -> bool:
+        """Whether the two sides of a match are close enough, with or without the user's own words.
+
+        What answers a complaint is about the very same thing, and the complaint is told in its own words.
+        """
+        if pair.polarity == "negative" and (pair.close < self._levels[STRANGE] or not worded):
+            return False
+        return pair.own.event == "preference" or pair.close >= self._enough(worded, pair.akin, pair.role)
 
     def _enough(self, worded: bool, akin: bool, role: str) -> float:
         """How close the two sides of a match must be. The less else connects them, the closer."""
@@ -236,11 +248,18 @@ class Planner:
     ) -> Iterator[Plan]:
         ranked = sorted((e for e in side if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True)
         least = _SOMETHING if role == "facts" and kind == "merit" and fresh.about else -1.0
-        told = ((e, self._told(self._reader.read(e), polarity)) for e in ranked[: 2 * _LOOKED_AT])
+        told = ((e, self._told(reading, polarity)) for e, reading in self._read(ranked[: 2 * _LOOKED_AT]))
         tell = ((self._worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None and tells >= least)
         usable = list(islice(tell, _USABLE))
         for _, evidence in sorted(usable, key=lambda pair: -pair[0]):
             yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")
+
+    def _read(self, evidence: Sequence[Evidence]) -> Iterator[tuple[Evidence, Reading]]:
+        """Readings as they are asked for, some at once."""
+        for at, one in enumerate(evidence):
+            if at % _AT_ONCE == 0:
+                self._reader.expect(evidence[at : at + _AT_ONCE])
+            yield one, self._reader.read(one)
 
     def _counted(self, fresh: _Fresh, polarity: Polarity, said: Sequence[Plan]) -> Iterator[Plan]:
         """Aspects that many reviewers judge so or, where too few are seen to judge, that many mention."""
@@ -296,6 +315,7 @@ class Planner:
             (e for e in self._pool.reviews if fresh.allows(e) and _leans(e, polarity)), key=self._worth, reverse=True
         )
         by_head: dict[str, list[Evidence]] = {}
+        self._reader.expect(ranked[:_LOOKED_AT])
         for evidence in ranked[:_LOOKED_AT]:
             heads = {s.head for s in self._reader.read(evidence).of("clause", polarity) if len(s.head) > 1}
             for head in heads:
@@ -322,6 +342,34 @@ class Planner:
         few others that agree with it."""
         years = (self._newest - (evidence.timestamp or 0)) / _YEAR if evidence.timestamp else _UNDATED
         return 0.1 * math.pow(0.5, max(years, 0.0) / 2) + 0.1 * evidence.passage.trust
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Something the user cares about and something the item offers: how `close` they are, and with their worth."""
+
+    own: Evidence
+    theirs: Evidence
+    akin: bool
+    close: float
+    total: float
+
+    @property
+    def worded(self) -> bool:
+        return self.own.event in WORDED
+
+    @property
+    def role(self) -> str:
+        return "facts" if self.theirs.side == "item" else "theirs"
+
+    @property
+    def polarity(self) -> Polarity:
+        return "negative" if (self.own.rating or 4) < LOW else "positive"
+
+    @property
+    def plan(self) -> Plan:
+        evidence: dict[str, tuple[Evidence, ...]] = {"own": (self.own,), self.role: (self.theirs,)}
+        return Plan("match", evidence, polarity=self.polarity, akin=self.akin)
 
 
 @dataclass(frozen=True, slots=True)

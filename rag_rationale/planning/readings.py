@@ -70,6 +70,12 @@ class Reader:
             self._cache[evidence.id] = Reading(evidence, tuple(self._spans(evidence)))
         return self._cache[evidence.id]
 
+    def expect(self, evidence: Sequence[Evidence]) -> None:
+        """Have what will be read soon analysed at once, which is cheaper than one by one."""
+        for language, analyser in self._analysers.items():
+            fresh = (e for e in evidence if e.passage.lang == language and e.event != "preference")
+            analyser.prepare([e.passage.text for e in fresh if e.id not in self._cache])
+
     def forbids(self, evidence: Evidence) -> bool:
         """Whether a passage holds what the template never lets through: then it proves nothing either, not even a
         rating, since what is cited is shown."""

@@ -234,6 +234,9 @@ class Analyser(Protocol):
     @property
     def language(self) -> Language: ...
 
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Learn of texts that will be read soon, where reading many at once is cheaper. Changes no answer."""
+
     def spans(self, text: str) -> list[Span]:
         """Noun phrases, clauses and quotable sentences of a text, in text order."""
 

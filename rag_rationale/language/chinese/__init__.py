@@ -6,7 +6,7 @@ items or evidence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from rag_rationale.language.chinese.clauses import Clauses
@@ -32,6 +32,9 @@ class Chinese:
         self._clauses = Clauses(self._words, self._polarity, self._nouns.people)
         self._terms = lru_cache(maxsize=16384)(lambda text: tuple(self._nouns.named(text)))
         self._spans = lru_cache(maxsize=8192)(lambda text: tuple(self._all_spans(text)))
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Nothing: words are cut as fast one text by one."""
 
     def spans(self, text: str) -> list[Span]:
         """Noun phrases, clauses, likings, identities and quotable sentences, in text order."""
