@@ -108,5 +108,13 @@ def test_the_command_finds_a_planted_taste_that_popularity_does_not_know(
     assert plain["ndcg_over_popular"]["value"] == pytest.approx(plain["ndcg"]["value"] - popular["ndcg"]["value"])
     assert varied["categories"]["value"] > plain["categories"]["value"]
     assert plain["tail"]["value"] > popular["tail"]["value"]
+    assert told["provenance"]["chosen_on"] is None
     assert main(["eval", "recommendations", "shop"]) == 0
     assert "diversity 0.3" in capsys.readouterr().out
+    assert main(["eval", "recommendations", "shop", "--diversity", "0", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["provenance"]
+    earlier = told["chosen_on"]
+    assert earlier["split"] < told["split"]
+    assert earlier["users"] > 0
+    best = max(earlier["ndcg"].values())
+    assert earlier["ndcg"][f"{told['popularity']:g}"] == best > min(earlier["ndcg"].values())

@@ -55,7 +55,7 @@ def add_commands(commands: Any) -> None:
     found.add_argument(
         "--diversity", type=float, nargs="+", default=[0, 0.3, 0.6, 0.9], metavar="D", help="0 to 1 each"
     )
-    found.add_argument("--popularity", type=float, default=1.0, metavar="P", help="0 to 1 (1)")
+    found.add_argument("--popularity", type=float, metavar="P", help="0 to 1 (what is best on an earlier split)")
     found.add_argument("--users", type=_positive, default=1000, metavar="N", help="users asked about at most (1000)")
     found.add_argument("--seed", type=int, default=0, metavar="N")
     found.add_argument("--json", action="store_true")
@@ -140,7 +140,7 @@ def _write(report: Report, folder: Path) -> None:
 
 
 def _recommendations(options: argparse.Namespace) -> int:
-    if not all(0 <= each <= 1 for each in (*options.diversity, options.popularity)):
+    if not all(0 <= each <= 1 for each in (*options.diversity, options.popularity or 0.0)):
         raise InvalidRequestError(
             f"Diversity {options.diversity} and popularity {options.popularity} are not all between 0 and 1.",
             remedy="0 ranks by fit alone, and by what items say alone.",

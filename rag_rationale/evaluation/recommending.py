@@ -23,6 +23,8 @@ K = 10
 LIKED = 3.5  # ratings from here on count as liked; an event counts as liked
 HEAD = 0.2  # the most popular share of the items; the others are the long tail
 SPLIT = 0.8  # of what happened lies before the split
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Settings of `popularity` among which an earlier split chooses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +142,32 @@ def evaluate_recommendations(
     diversities: Sequence[float],
     users: int,
     seed: int,
-    popularity_share: float = 1.0,
+    popularity_share: float | None = None,
 ) -> tuple[list[Figures], dict[str, Any]]:
     """Figures of popularity, of chance and of each diversity setting, over at most `users` users, and what shaped them.
 
-    `popularity_share` is the setting of that name.
+    `popularity_share` is the setting of that name. Without one it is chosen by nDCG on an earlier split, which is cut
+    from what happened before the split that is reported.
     """
     met, crowd = meetings(snapshot), Crowd(snapshot)
+
+    def lists(cases: Sequence[Case], at: int, share: float, diversity: float) -> dict[str, list[str]]:
+        asked = {"k": K, "diversity": diversity, "crowd": crowd, "popularity": share, "as_of": at}
+        return {
+            case.user: [c.item_id for c in candidates(UserRef(id=case.user), snapshot, embedder, **asked)]  # type: ignore[arg-type]
+            for case in cases
+        }
+
     at = split_time(met) if met else 0
-    cases = cases_of(met, at=at)
-    Random(seed).shuffle(cases)
-    cases = sorted(cases[:users], key=lambda case: case.user)
+    cases = _some(cases_of(met, at=at), users, seed)
+    chosen_on: dict[str, Any] | None = None
+    if popularity_share is None:
+        before = [each for each in met if each.timestamp <= at]
+        earlier = split_time(before) if before else 0
+        known = _some(cases_of(before, at=earlier), users, seed)
+        gained = {share: _mean_ndcg(lists(known, earlier, share, 0.0), known) for share in SHARES} if known else {}
+        popularity_share = max(gained, key=lambda share: (gained[share], share), default=1.0)
+        chosen_on = {"split": earlier, "users": len(known), "ndcg": {f"{share:g}": v for share, v in gained.items()}}
     ranked, names = popularity(met, at=at), snapshot.item_ids()
     head = frozenset(ranked[: max(1, round(len(names) * HEAD))])
     kinds = {name: item.categories for name in names if (item := snapshot.item(name))}
@@ -160,31 +177,18 @@ def evaluate_recommendations(
     drawn = {user: chance.sample(left, min(K, len(left))) for user, left in unseen.items()}
     ways: dict[str, Mapping[str, Sequence[str]]] = {"popularity": popular, "chance": drawn}
     for diversity in diversities:
-        ways[f"diversity {diversity:g}"] = {
-            case.user: [
-                c.item_id
-                for c in candidates(
-                    UserRef(id=case.user),
-                    snapshot,
-                    embedder,
-                    k=K,
-                    diversity=diversity,
-                    crowd=crowd,
-                    popularity=popularity_share,
-                    as_of=at,
-                )
-            ]
-            for case in cases
-        }
+        ways[f"diversity {diversity:g}"] = lists(cases, at, popularity_share, diversity)
     figures = [
-        measure(way, lists, cases, popular=popular, head=head, categories=kinds, items=len(names))
-        for way, lists in ways.items()
+        measure(way, made, cases, popular=popular, head=head, categories=kinds, items=len(names))
+        for way, made in ways.items()
     ]
     told = {
         "index": snapshot.manifest.label,
         "embedder": embedder.name,
         "split": at,
         "popularity": popularity_share,
+        "chosen_on": chosen_on,
+        "half_life_days": crowd.half_life(at) / 86_400,
         "users": len(cases),
         "items": len(names),
         "categories": len({category for of in kinds.values() for category in of}),
@@ -194,9 +198,23 @@ def evaluate_recommendations(
     return figures, told
 
 
+def _some(cases: list[Case], users: int, seed: int) -> list[Case]:
+    """At most so many of the cases, drawn at random, by user id."""
+    Random(seed).shuffle(cases)
+    return sorted(cases[:users], key=lambda case: case.user)
+
+
+def _mean_ndcg(lists: Mapping[str, Sequence[str]], cases: Sequence[Case]) -> float:
+    return float(np.mean([ndcg_at(lists[case.user], case.liked) for case in cases]))
+
+
 def figures_as_text(figures: Sequence[Figures], told: Mapping[str, Any]) -> str:
     """A table for a terminal, every figure with its interval at 95 %."""
     heading = f"{told['index']}: {told['users']} users, {told['items']} items, {told['hidden']:.1f} hidden likings each"
+    chosen = "as told"
+    if told["chosen_on"] is not None:
+        chosen = f"the best on an earlier split with {told['chosen_on']['users']} users"
+    heading += f"\npopularity {told['popularity']:g}, {chosen}; half-life {told['half_life_days']:g} days"
     rows = [f"{'':14}{'recall@10':>22}{'nDCG@10':>22}{'over popularity':>24}{'categories':>12}{'tail':>7}{'items':>7}"]
     for f in figures:
         shares = f"{_share(f.categories.value):>12}{_share(f.tail.value):>7}{_share(f.catalogue):>7}"

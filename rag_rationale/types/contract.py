@@ -138,7 +138,7 @@ class RecommendationRequest(_Ask):
 
     count: int = Field(default=5, ge=1, le=20)
     diversity: float = Field(default=0.3, ge=0, le=1)
-    popularity: float = Field(default=1.0, ge=0, le=1)
+    popularity: float = Field(default=0.5, ge=0, le=1)
 
 
 class _Reply(BaseModel):
