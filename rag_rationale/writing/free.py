@@ -32,7 +32,8 @@ class FreeWriter:
     def drafts(self, plan: Plan, *, deadline_ms: int | None = None) -> Iterator[Draft]:
         """Up to as many drafts as the template asks for, the likeliest first; what cites wrongly is left out."""
         spec = self._template.meta.free
-        if spec is None or plan.tallies or any(len(of) != 1 for of in plan.evidence.values()):
+        admitted = plan.kind == "caveat" and "facts" in plan.evidence  # the template asks for what a reviewer says
+        if spec is None or plan.tallies or admitted or any(len(of) != 1 for of in plan.evidence.values()):
             return
         evidence = [plan.evidence[role][0] for role in _roles(plan)]
         seen: set[str] = set()
