@@ -78,6 +78,7 @@ def test_a_unit_is_a_clause_in_its_own_words(zh: Chinese, text: str, clause: str
         "到了门口才说要换票，海报上一句没写，排了两小时队白跑。",
         "孩子画过一次都擦干净了。",
         "黑麦粉的发酵面包。",
+        "船长在停航前的最后七天里，护送一批失踪的货箱。",
     ],
 )
 def test_what_depends_on_more_than_itself_is_no_clause(zh: Chinese, text: str) -> None:

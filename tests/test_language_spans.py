@@ -318,3 +318,16 @@ def test_what_it_takes_is_no_praise_and_a_moment_is_no_thing(known: Mapping[Lang
     assert of(known, "zh", "有时候要翻好几页才找到干货。", "clause") == {"有时候要翻好几页才找到干货": "negative"}
     assert of(known, "zh", "要亲自去看才知道有多美。", "clause").get("要亲自去看才知道有多美") != "negative"
     assert "保温的时候" not in of(known, "zh", "就是保温的时候那个蓝灯太亮。", "np")
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("The lid still sticks but the seal is tight now so.", "The lid still sticks but the seal is tight now"),
+        ("The neighbours have one and they all say so.", "The neighbours have one and they all say so"),
+    ],
+)
+def test_a_quotation_ends_before_a_word_that_joins_nothing(
+    known: Mapping[Language, Analyser], text: str, quote: str
+) -> None:
+    assert list(of(known, "en", text, "quote")) == [quote]

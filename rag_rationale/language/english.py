@@ -160,9 +160,10 @@ class English:
         last = next((t for t in reversed(sentence) if t.is_alpha), None)
         if last is None or (last.lower_ in {"that", "this", "those", "these"} and last.dep_ in {"pobj", "dobj"}):
             return  # "one star less only for that"
-        if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : sentence.end]) <= 40:
+        end = last.i if syntax.joins_nothing(last) else sentence.end
+        if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : end]) <= 40:
             return
-        raw = sentence.doc[first.i : sentence.end].text.strip().rstrip(".,;: ")
+        raw = sentence.doc[first.i : end].text.strip().rstrip(".,;: ")
         start = first.idx
         if not _ODD.search(raw) and not set(raw) & set('“”"'):
             head = sentence.root.lemma_.lower()

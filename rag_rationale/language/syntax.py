@@ -152,6 +152,12 @@ def _with_relative(doc: Any, end: int) -> int:
     return relative.right_edge.i + 1 if vague and relative is not None else end
 
 
+def joins_nothing(last: Any) -> bool:
+    """Whether a sentence's last word would join something that does not come: "it sticks but"; not "I think so"."""
+    thinks = last.i > 0 and last.nbor(-1).pos_ in {"VERB", "AUX"}
+    return last.lower_ in {"and", "but", "because"} or (last.lower_ == "so" and not thinks)
+
+
 def tells(token: Any) -> bool:
     """Whether a quotation may begin here: at a word, a number, or the sign of a currency before one."""
     return bool(token.is_alpha or token.is_currency or any(c.isdigit() for c in token.text))

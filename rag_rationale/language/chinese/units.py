@@ -68,7 +68,7 @@ def units(text: str, words: Words) -> Iterator[Unit]:
             if kept and stands(kept, raw, words):
                 yield Unit(tuple(kept), text[end : kept[0].start], number, bound)
                 end = kept[-1].end
-            bound = conditional or _BACK.search(raw) is not None
+            bound = conditional or _BACK.search(raw) is not None or _leads(kept or [], raw)
 
 
 def _parts(text: str, start: int, end: int, words: Words) -> Iterator[list[Word]]:
@@ -169,6 +169,11 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
         or _points(part, words)
         or _reports(part, words)
     )
+
+
+def _leads(part: list[Word], raw: str) -> bool:
+    """Whether the words name who acts and only when or where, so that what follows tells of them: 船长在七天里."""
+    return _AFTER.search(raw) is not None and part[0].nominal and any(w.tag == "p" for w in part[1:4])
 
 
 def announces(raw: str) -> bool:
