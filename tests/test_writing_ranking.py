@@ -100,6 +100,10 @@ def test_own_words_that_have_little_to_do_with_it_are_better_left_out(own: str, 
     assert ranker().best([beside(own, event), draft("the garden was quiet")], hurry=False) == served
 
 
+def test_own_words_about_something_else_are_not_quoted_even_for_want_of_better() -> None:
+    assert ranker().best([beside("the broth was thick")], hurry=False) is None
+
+
 def test_in_a_hurry_no_words_are_embedded_and_their_passages_tell() -> None:
     asked: list[str] = []
     drafts = [draft("the broth was thick"), draft("the garden was quiet", score=0.2)]

@@ -25,7 +25,8 @@ from rag_rationale.types import (
 
 TELLING = 2.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
-NEAR = 0.25  # cosine to the words about the item below which quoting them is a fault, by as much: it reads as chance
+NEAR, FAR = 0.33, 0.2  # cosine to the words about the item below which quoting them is a fault, by as much, and below
+# which it is not done: it reads as chance
 PLATITUDE = 0.15  # words that tell less ("the food is great") are for where nothing more specific is to be said
 FITTING = 15.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
 ALIKE = 3.0  # nats per token that speaking of the very thing the user spoke of is worth; most cosines are below 0.6
@@ -90,6 +91,8 @@ class Ranker:
         scores = {f.slot: s for f in scored if (s := self._scores.get((f.shape, f.text))) is not None}
         if any(scores.get(f.slot, 0.0) < WORST for f in scored if f.evidence.side != "item"):
             return None  # a catalogue's own words read as they read
+        if self._beside(draft) < FAR:
+            return None
         likelihood = min(scores.values(), default=0.0)
         fits = [self._fit_of(f) for f in draft.fillers if _speaks_of_item(f)]
         fit = sum(fits) / max(len(fits), 1)
@@ -100,10 +103,13 @@ class Ranker:
 
     def _own_words(self, draft: Draft) -> int:
         """1 where the user's own words are quoted, -1 where they have little to do with what is said of the item."""
-        own = [f for f in draft.fillers if f.evidence.side == "history" and f.shape in _WORDS]
-        asked = any(f.evidence.event == "preference" for f in own)
-        far = self._pairs.get(_sides(draft) or ("", ""), 1.0) < NEAR and not asked
-        return 0 if not own else -1 if far else 1
+        own = any(f.evidence.side == "history" and f.shape in _WORDS for f in draft.fillers)
+        return 0 if not own else -1 if self._beside(draft) < NEAR else 1
+
+    def _beside(self, draft: Draft) -> float:
+        """How alike the words set side by side are; 1 where none are, or where the user asked for just that."""
+        asked = any(f.evidence.event == "preference" for f in draft.fillers)
+        return 1.0 if asked else self._pairs.get(_sides(draft) or ("", ""), 1.0)
 
     def _fit_of(self, filler: Filler) -> float:
         """Of a span and of the passage it stands in, one half each: either alone tells users apart less well."""
