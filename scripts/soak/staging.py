@@ -22,7 +22,7 @@ import psutil
 from rag_rationale.config import Settings
 from rag_rationale.index import SnapshotReader, list_versions, open_snapshot
 
-MARKS = {"en": "In short: ", "zh": "简单说，"}
+MARKS = {"en": "Edited: ", "zh": "改写："}  # no template begins so
 """What the edited templates put before each sentence."""
 _CLI = [sys.executable, "-m", "rag_rationale.cli.main"]
 _FILES = ("items", "reviews", "events", "users")
