@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from rag_rationale.api import problems
 from rag_rationale.api.guarding import admin_only
+from rag_rationale.api.paths import ANY_ID
 from rag_rationale.service import Answers
 
 
@@ -28,7 +29,7 @@ def router(answers: Answers) -> APIRouter:
     routes = APIRouter(prefix="/v1", dependencies=[Depends(admin_only)])
 
     @routes.delete(
-        "/users/{user_id:path}",
+        f"/users/{{user_id:{ANY_ID}}}",
         summary="Erase a user",
         responses=problems.documented((401, 403, 409, 422, 429, 500, 503)),
     )

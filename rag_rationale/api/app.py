@@ -18,6 +18,7 @@ from rag_rationale.api.guarding import Guard, Rates, reader_of
 from rag_rationale.api.keys import Keys
 from rag_rationale.api.limits import BodyLimit, Room
 from rag_rationale.api.many import CLIENT_LEFT, PRIVATE
+from rag_rationale.api.paths import ANY_ID
 from rag_rationale.api.readiness import Probe, Readiness
 from rag_rationale.api.streaming import HEARTBEAT, EventStream, Steps
 from rag_rationale.api.telemetry import Metrics, Telemetry
@@ -99,7 +100,7 @@ def create_app(
     app.include_router(indexes.router(explainer))
 
     @app.get(
-        "/v1/evidence/{evidence_id:path}",
+        f"/v1/evidence/{{evidence_id:{ANY_ID}}}",
         summary="Show a passage inside its whole source",
         responses={200: examples.EVIDENCE, **problems.documented((401, 404, 422, 429, 500, 503))},
     )
