@@ -1,23 +1,18 @@
-"""English: noun phrases, third-person clauses, remarks and quotable sentences, by spaCy's dependency parse.
+"""What of a parsed English text may fill a slot: quotations, remarks, clauses, identities and noun phrases.
 
-The one door to spaCy. It knows a text's grammar and the polarity of its words (VADER's lexicon with our additions,
-Hutto and Gilbert 2014), nothing of users, items or evidence.
+It reads spaCy's tokens and asks for the polarity of words; it keeps nothing and knows no other text.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from rag_rationale.errors import ModelMissingError
-from rag_rationale.language import syntax
-from rag_rationale.language.lexicon import lexicon, valences
-from rag_rationale.types import Language, Noun, Polarity, Span
+from rag_rationale.language.english import syntax
+from rag_rationale.language.english.polarity import Valence
+from rag_rationale.language.lexicon import lexicon
+from rag_rationale.types import Polarity, Span
 
 _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
@@ -31,109 +26,18 @@ _ODD = re.compile(
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly", "equally", "either"}
 _PARTS = frozenset(("step", "part", "stage", "phase", "section", "chapter", "level", "option", "day"))
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
-_IRREALIS = re.compile(
-    r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
-    r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of|other than|"
-    r"ha(?:s|ve) to be|except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied)|can improve|"
-    r"needs? (?:to (?:be|have|improve|get|work)|(?:some |more |a lot of |much )?(?:better|improv\w+|more))|"
-    r"can (?:\w+ly )?(?:be|get|do|taste) "
-    r"(?:a (?:bit|little|lot) |\w+ly |much |made |even |way )*(?:better|improved|more))\b"
-    r"|n['’]t be\b|['’]d have\b"
-    r"|(?:n['’]?t|\bnot|\bnever) (?:\w+ly )?(?:think|believe|say|feel|find|call|agree|guess|suppose)\b",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_TERM = re.compile(r"[a-z]{3,}")
-_TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
-_IDIOM = re.compile(r"\b(?:hard|tough|difficult) to (?:beat|fault)\b", re.IGNORECASE)
-_KEPT = 4096  # texts whose parses and spans are remembered
 _FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 _REMARK = 8  # words at most
-_PRAISE = 1.7  # "too good" praises, "too sweet" does not
-_POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
 
 
-class English:
-    """Analyser for English over the spaCy pipeline in `folder`. Safe to share between threads."""
+class SpanFinder:
+    """Finds spans by grammar, each with its polarity by `words`."""
 
-    language: Language = "en"
+    def __init__(self, words: Valence) -> None:
+        self._words, self._lists = words, lexicon("en")
 
-    def __init__(self, folder: Path) -> None:
-        if not (folder / "config.cfg").is_file():
-            raise ModelMissingError(
-                f"No spaCy pipeline in {folder}.", remedy="Run `rag-rationale models prepare en-core-web-sm`."
-            )
-        import spacy
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-        self._nlp = spacy.load(folder)
-        self._vader = SentimentIntensityAnalyzer()
-        self._vader.lexicon.update(valences("en"))
-        self._lists = lexicon("en")
-        self._lock = threading.RLock()
-        self._docs: OrderedDict[str, Any] = OrderedDict()  # parsed, least recently asked for first
-        self._terms = lru_cache(maxsize=16384)(lambda text: tuple(self._all_terms(text)))
-        self._spans = lru_cache(maxsize=_KEPT)(lambda text: tuple(self._all_spans(text)))
-
-    def prepare(self, texts: Sequence[str]) -> None:
-        """Parse texts that will be read soon, at once: a parse is the same to the bit, and takes half the time."""
-        with self._lock:
-            fresh = [text for text in dict.fromkeys(texts) if text not in self._docs]
-            self._docs.update(zip(fresh, self._nlp.pipe(fresh), strict=True))
-            for text in texts:
-                self._docs.move_to_end(text)
-            while len(self._docs) > _KEPT:
-                self._docs.popitem(last=False)
-
-    def spans(self, text: str) -> list[Span]:
-        """Noun phrases, clauses, remarks and quotable sentences, in text order."""
-        return list(self._spans(text))
-
-    def terms(self, text: str) -> tuple[Noun, ...]:
-        """Words of three letters or more and pairs of them that stand together, plurals as singulars."""
-        return self._terms(text)
-
-    def nouns(self, text: str) -> tuple[Noun, ...]:
-        """Those of the terms whose words are all nouns: "belt", "hip belt"."""
-        named = {i for t in self._parse(text) if t.pos_ in {"NOUN", "PROPN"} for i in range(t.idx, t.idx + len(t))}
-        return tuple(n for n in self.terms(text) if named.issuperset(_inside(text, n)))
-
-    def negations(self, text: str) -> int:
-        """How many negations the text holds."""
-        words = _WORD.findall(text.lower().replace("’", "'"))
-        return sum(w in self._lists["negations"] or w.endswith("n't") for w in words)
-
-    def polarity(self, text: str) -> Polarity:
-        """Polarity of a clause by its own words; "neutral" where they do not tell."""
-        if _IDIOM.search(text):
-            return "positive"
-        score = self._vader.polarity_scores(text)["compound"]
-        if (excess := _TOO.search(text)) and self._vader.lexicon.get(excess[1].lower(), 0) < _PRAISE:
-            return "negative"
-        return "positive" if score >= _POSITIVE else "negative" if score <= _NEGATIVE else "neutral"
-
-    def irrealis(self, text: str) -> bool:
-        """Whether the text tells of what was not so: "could have been crisp", "used to be good", "if it were warm"."""
-        return _IRREALIS.search(text) is not None
-
-    def _all_terms(self, text: str) -> Iterator[Noun]:
-        before = None
-        for match in _TERM.finditer(text.lower()):
-            if match[0] in self._nlp.Defaults.stop_words:
-                continue
-            noun = Noun(_singular(match[0]), match.start(), match.end())
-            yield noun
-            if before is not None and text[before.end : noun.start] == " ":
-                yield Noun(f"{text[before.start : before.end].lower()} {noun.lemma}", before.start, noun.end)
-            before = noun
-
-    def _parse(self, text: str) -> Any:
-        with self._lock:
-            self.prepare([text])
-            return self._docs[text]
-
-    def _all_spans(self, text: str) -> Iterator[Span]:
-        doc = self._parse(text)
+    def find(self, doc: Any) -> Iterator[Span]:
+        """Noun phrases, clauses, remarks and quotable sentences of a parsed text."""
         remarks: list[Span] = []
         for sentence in doc.sents:
             yield from self._quotes(sentence)
@@ -173,7 +77,7 @@ class English:
                 start + len(raw),
                 "quote",
                 head,
-                polarity=self.polarity(raw),
+                polarity=self._words.polarity(raw),
                 first_person=self._speaks(sentence, "first_person"),
                 names=syntax.names(sentence),
             )
@@ -199,7 +103,7 @@ class English:
             or next((t for t in words if t.lower_ not in {"a", "an"}), words[0]).pos_ not in {"ADJ", "ADV"}
             or any(t.pos_ in {"VERB", "AUX", "PRON", "INTJ"} for t in words)
             or (judged := self._praised(roots[0])) == "neutral"
-            or judged != self.polarity(raw)
+            or judged != self._words.polarity(raw)
             or "\n" in raw
             or " ," in raw
             or _ODD.search(raw)
@@ -265,7 +169,7 @@ class English:
             offset + len(raw),
             "clause",
             subject.lemma_.lower(),
-            polarity=self.polarity(raw),
+            polarity=self._words.polarity(raw),
             tense="past" if syntax.tense_tag(head) == "VBD" else "present",
             names=syntax.names(tokens),
         )
@@ -274,7 +178,7 @@ class English:
         """Whether a judgement without a verb runs into a clause: "great taste and texture of the ices is good"."""
         first = subject.left_edge
         joined = any(t.dep_ == "conj" for t in subject.children)
-        judged = self.polarity(subject.doc[first.i : subject.i].text)
+        judged = self._words.polarity(subject.doc[first.i : subject.i].text)
         led = first.pos_ in {"ADJ", "ADV"}
         return led and (joined or judged == "negative" or (subject.tag_ == "NN" and judged == "positive"))
 
@@ -380,13 +284,15 @@ class English:
         if head.dep_ == "pobj" and head.head.lower_ != "with":
             return "neutral"  # "the place for a romantic date" does not praise the date
         adjectives = " ".join(t.text for t in head.children if t.dep_ in {"amod", "compound"})
-        if (own := self.polarity(adjectives)) != "neutral":
+        if (own := self._words.polarity(adjectives)) != "neutral":
             return own
         verb = head.head
         if any(t.dep_ == "neg" for t in verb.children):
             return "neutral"
         if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
-            return self.polarity(" ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb)))
+            return self._words.polarity(
+                " ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb))
+            )
         wished = any(t.tag_ == "MD" for t in verb.children)  # "I'd like a half size"
         if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished:
             return "positive"
@@ -394,16 +300,3 @@ class English:
 
     def _speaks(self, tokens: Any, person: str) -> bool:
         return any(t.lower_.replace("’", "'") in self._lists[person] for t in tokens)
-
-
-def _inside(text: str, noun: Noun) -> list[int]:
-    return [i for i in range(noun.start, noun.end) if not text[i].isspace()]
-
-
-def _singular(word: str) -> str:
-    """A noun in lower case without the ending of its plural, by spelling alone."""
-    if word.endswith("ies") and len(word) > 4:
-        return word[:-3] + "y"
-    if word.endswith(("ches", "shes", "sses", "xes")):
-        return word[:-2]
-    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
