@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import scripts
 from rag_rationale.config import load_settings
 from rag_rationale.language.words import opening
 from rag_rationale.prompting import TemplateStore
@@ -31,13 +29,7 @@ EVERY = 10  # of those that the model writes, one of so many is written anew
 @pytest.fixture(scope="module")
 def golden() -> ModuleType:
     """scripts/golden as a module."""
-    loader = SourceFileLoader("golden", str(ROOT / "scripts" / "golden"))
-    spec = spec_from_loader("golden", loader)
-    assert spec is not None
-    made = module_from_spec(spec)
-    sys.modules["golden"] = made
-    loader.exec_module(made)
-    return made
+    return scripts.script("golden")
 
 
 def entries(text: str) -> dict[tuple[str, str], str]:

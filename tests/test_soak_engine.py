@@ -7,8 +7,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 from fakenative import FakeNative
 
+import scripts
 from rag_rationale.config import load_settings
 from rag_rationale.errors import BackendError
 from rag_rationale.generation import llama
@@ -23,7 +22,7 @@ from rag_rationale.generation.batching import Row
 from rag_rationale.generation.memory import Lane, Memory
 from rag_rationale.generation.native import Logits
 
-SOAK = Path(__file__).resolve().parents[1] / "scripts" / "soak" / "engine"
+SOAK = scripts.SCRIPTS / "soak" / "engine"
 SEQUENCES = 63
 LATE = 70  # decodes after which a planted fault happens: all requests were asked for alone by then
 
@@ -31,13 +30,7 @@ LATE = 70  # decodes after which a planted fault happens: all requests were aske
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     """scripts/soak/engine as a module."""
-    loader = SourceFileLoader("soak_engine", str(SOAK))
-    spec = spec_from_loader("soak_engine", loader)
-    assert spec is not None
-    made = module_from_spec(spec)
-    sys.modules["soak_engine"] = made
-    loader.exec_module(made)
-    return made
+    return scripts.script("soak/engine")
 
 
 class Fake(FakeNative):

@@ -76,7 +76,7 @@ def traced(model: SentenceTransformer, folder: Path | None) -> Any:
     What is kept is given as its path, so that the model can be let go of before the graph is loaded. Weights that half
     a float holds exactly are kept so.
     """
-    kept = folder / f"{openvino.__version__.partition('-')[0]}.2.xml" if folder else None
+    kept = folder / f"{openvino.__version__.partition('-')[0]}.xml" if folder else None
     if kept and kept.is_file():
         return kept
     example = torch.ones(2, 16, dtype=torch.long)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from rag_rationale.language import drawbacks
 from rag_rationale.language.context import around
+from rag_rationale.language.detect import detect_language
 from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.language.platitudes import is_platitude
@@ -116,7 +117,7 @@ class Reader:
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: what could be said of anything, and the item's own name, tell nothing."""
         own = self._title.sub(" ", words)
-        return 0.0 if is_platitude(own, "en" if own.isascii() else "zh") else self._rarity.telling(own)
+        return 0.0 if is_platitude(own, detect_language(own, default=self.language)) else self._rarity.telling(own)
 
     def share(self, entry: Entry) -> float:
         """The share of items that list this entry."""
