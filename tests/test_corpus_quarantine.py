@@ -64,7 +64,15 @@ _HOSTILE = {
     ],
     "personal_data": ["Contact me at ••••••••••"],
     "invisible": ["hello\u202eworld", "a\ue000b", "go\u200bod soup", "x\U000e0041y", "so\ufeffup", "a\x00b"],
-    "abuse": ["the manager is a bitch", "Utter BULLSHIT of a lamp", "演员是个心机婊", "去你妈的破灯", "傻逼导演"],
+    "abuse": [
+        "the manager is a bitch",
+        "Utter BULLSHIT of a lamp",
+        "演员是个心机婊",
+        "真他媽的難看",
+        "f**k this lamp",
+        "去你妈的破灯",
+        "傻逼导演",
+    ],
     "shouting": ["BUY NOW CHEAP CHEAP WATCHES HERE"],
     "no_content": ["😀😀", "!!!", "3/5", "k", "哈哈哈哈", "====="],
 }

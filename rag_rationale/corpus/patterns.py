@@ -35,7 +35,7 @@ _REACH = r"(?:contact|call|message|msg|e-?mail|reach|text|ping)"
 ABUSE = (
     r"\b(?:mother)?fuck\w*|\bf\*+k\w*|\b(?:bull)?shit(?!ak)\w*|\bbitch\w*|\b(?:ass|arse)hole\w*|\bbastards?\b|\bcunts?\b",
     r"\b(?:whore|slut|dickhead|wanker|twat|faggot|nigg(?:er|a)|retard)(?:s|ed)?\b|\bscrew you\b|\bgo to hell\b",
-    r"去你妈|[操肏艹草日]你妈|草泥马|他妈的|傻[逼屄叉]|煞笔|贱逼|婊|女表子|贱[人货]|狗屎|狗东西|死全家|脑残(?!粉)|弱智|滚蛋|放狗屁|尼玛",
+    r"[去操肏艹草日]你[妈媽]|草泥马|他[妈媽]的|傻[逼屄叉]|煞笔|贱逼|婊|女表子|贱[人货]|狗屎|狗东西|死全家|脑残(?!粉)|弱智|滚蛋|放狗屁|尼玛",
 )
 """What nobody should be shown as a reason: curses, and insults to people. "Damn good" and 牛 are neither."""
 
