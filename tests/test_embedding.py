@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -150,3 +152,47 @@ def test_a_compiled_model_is_kept_and_does_not_change_the_name(e5: Embedder, tmp
     assert sorted(model.rglob("*")) == files
     np.testing.assert_allclose(again.embed(["soup"] * 256, role="passage"), vectors, atol=1e-6)
     assert kept.stat().st_mtime_ns == written
+
+
+_LET_GO = """
+import numpy as np
+import openvino
+from openvino import opset13 as ops
+from rag_rationale.embedding.compiled import Compiled
+
+ids, mask = (ops.parameter([-1, -1], np.int64, name=name) for name in ("ids", "mask"))
+summed = ops.reduce_sum(ops.convert(ids * mask, "f32"), ops.constant(np.array([1])), keep_dims=True)
+graph = openvino.Model([summed], [ids, mask])
+for _ in range(200):
+    model, told = Compiled(graph, padding=0, threads=2), []
+    vectors = model.embed([[n, 1, 2] for n in range(600)], told.append)
+    del model
+    assert sum(told) == 600
+    assert vectors[:, 0].tolist() == [n + 3 for n in range(600)]
+"""
+
+
+def test_letting_go_of_a_compiled_model_never_waits_for_a_thread_that_waits_for_it() -> None:
+    command = [sys.executable, "-c", _LET_GO]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_compiled_model_stops_where_whoever_is_told_of_progress_fails() -> None:
+    import openvino
+    from openvino import opset13 as ops
+
+    from rag_rationale.embedding.compiled import Compiled
+
+    ids, mask = (ops.parameter([-1, -1], np.int64, name=name) for name in ("ids", "mask"))
+    graph = openvino.Model([ops.convert(ids * mask, "f32")], [ids, mask])
+    model, told = Compiled(graph, padding=0, threads=2), list[int]()
+
+    def fail(more: int) -> None:
+        told.append(more)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.embed([[1]] * 5000, fail)
+    assert len(told) <= 4
+    assert len(model.embed([[1]] * 3, told.append)) == 3

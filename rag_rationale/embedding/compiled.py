@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -31,28 +33,48 @@ Batch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 class Compiled:
     """Embeds token ids with a graph that `traced` made; `padding` fills short rows. `threads`: as many batches are
     computed at once, each on one core (default: all cores).
+
+    Each batch has a thread of ours that waits for it. OpenVINO's own threads must hold nothing of Python's, as those of
+    its AsyncInferQueue do: letting go of a model waits for them with the interpreter's lock held, which they may want.
     """
 
     def __init__(self, graph: Any, *, padding: int, threads: int | None) -> None:
         threads = threads or os.cpu_count() or 1
         options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
-        self._compiled = openvino.Core().compile_model(graph, "CPU", options)
-        self._threads, self._padding = threads, padding
+        compiled = openvino.Core().compile_model(graph, "CPU", options)
+        self._requests = [compiled.create_infer_request() for _ in range(threads)]
+        self._padding = padding
 
     def embed(self, ids: Sequence[Sequence[int]], done: Callable[[int], None]) -> Vectors:
-        """Vectors of shape (len(ids), d) as the model makes them, in the order given; `done` is told of each batch."""
+        """Vectors of shape (len(ids), d) as the model makes them, in the order given; `done` is told of each batch.
+
+        From one thread at a time.
+        """
         vectors: list[Vectors | None] = [None] * len(ids)
+        batches, lock = _batches(ids, self._padding), threading.Lock()
 
-        def keep(request: Any, positions: NDArray[np.int64]) -> None:
-            for at, vector in zip(positions.tolist(), request.get_output_tensor(0).data.copy(), strict=True):
-                vectors[at] = vector
+        def work(request: Any) -> None:
+            while True:
+                with lock:
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                positions, padded, mask = batch
+                made = request.infer({0: padded, 1: mask}, share_inputs=True)[0]
+                for at, vector in zip(positions.tolist(), made, strict=True):
+                    vectors[at] = vector
+                with lock:
+                    done(len(positions))
 
-        queue = openvino.AsyncInferQueue(self._compiled, self._threads)
-        queue.set_callback(keep)
-        for positions, padded, mask in _batches(ids, self._padding):
-            queue.start_async({0: padded, 1: mask}, positions)
-            done(len(positions))
-        queue.wait_all()
+        with ThreadPoolExecutor(len(self._requests)) as threads:
+            working = [threads.submit(work, request) for request in self._requests]
+            try:
+                wait(working, return_when=FIRST_EXCEPTION)
+            finally:  # where one failed, or this one is interrupted, only the batches under way are waited for
+                with lock:
+                    batches.close()
+        for finished in working:
+            finished.result()
         return np.stack([vector for vector in vectors if vector is not None])
 
 
@@ -106,7 +128,7 @@ def _halves(model: SentenceTransformer) -> bool:
     return all(torch.equal(weight, weight.half().float()) for weight in model.parameters())
 
 
-def _batches(ids: Sequence[Sequence[int]], padding: int) -> Iterator[Batch]:
+def _batches(ids: Sequence[Sequence[int]], padding: int) -> Generator[Batch]:
     """Texts of like length together, longest first, as many as MOST_TOKENS allows."""
     order = sorted(range(len(ids)), key=lambda at: -len(ids[at]))
     while order:
