@@ -120,7 +120,7 @@ def events(text: str) -> list[tuple[str, Any]]:
 def running(explainer: Explainer) -> Iterator[str]:
     """The base URL of a real server on a free loopback port, stopped at the end."""
     server, bound = open_server(explainer, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     with bound:
         thread.start()
         try:
@@ -128,5 +128,5 @@ def running(explainer: Explainer) -> Iterator[str]:
             yield f"http://{host}:{port}"
         finally:
             server.should_exit = True
-            thread.join(timeout=20)
+            thread.join(timeout=30)
     assert not thread.is_alive()

@@ -491,7 +491,9 @@ def test_the_document_shows_examples_true_to_the_contract_and_every_status(clien
 def test_a_real_server_answers_streams_and_stays_awake_beside_slow_work(explainer: Explainer) -> None:
     staged = serving.Staged(explainer)
     with serving.running(staged) as url, httpx.Client(base_url=url, timeout=20) as http:
-        slow = threading.Thread(target=lambda: replies.append(http.post("/v1/rationales", json=serving.REQUEST)))
+        slow = threading.Thread(
+            target=lambda: replies.append(http.post("/v1/rationales", json=serving.REQUEST)), daemon=True
+        )
         replies: list[httpx.Response] = []
         slow.start()
         assert http.get("/healthz").json() == {"status": "ok"}
@@ -514,8 +516,8 @@ def test_a_body_said_to_be_too_large_is_refused_before_it_is_sent(explainer: Exp
 
 
 def _read_until(connection: socket.socket, wanted: str) -> str:
-    text = ""
-    while wanted not in text and (more := connection.recv(65536)):
+    text, end = "", time.monotonic() + 60
+    while wanted not in text and time.monotonic() < end and (more := connection.recv(65536)):
         text += more.decode()
     return text
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import bounded
 import httpx
 import pytest
 import serving
@@ -181,7 +181,7 @@ def test_a_rate_that_is_none_is_a_setting_to_correct(shop: Explainer) -> None:
 
 def test_a_full_house_refuses_at_once_and_says_when_to_come_back(shop: Explainer) -> None:
     staged = serving.Staged(_with(shop, concurrent=1, queue=1))
-    with serving.running(staged) as url, httpx.Client(base_url=url, timeout=30) as http, ThreadPoolExecutor(2) as pool:
+    with serving.running(staged) as url, httpx.Client(base_url=url, timeout=30) as http, bounded.Threads(2) as pool:
         held = [pool.submit(http.post, "/v1/rationales", json=serving.REQUEST) for _ in range(2)]
         time.sleep(0.5)
         began = time.perf_counter()
@@ -200,7 +200,7 @@ def test_a_full_house_refuses_at_once_and_says_when_to_come_back(shop: Explainer
 
 def test_waiting_in_the_queue_counts_towards_the_deadline(shop: Explainer) -> None:
     staged = serving.Staged(_with(shop, concurrent=1))
-    with serving.running(staged) as url, httpx.Client(base_url=url, timeout=30) as http, ThreadPoolExecutor(2) as pool:
+    with serving.running(staged) as url, httpx.Client(base_url=url, timeout=30) as http, bounded.Threads(2) as pool:
         first = pool.submit(http.post, "/v1/rationales", json=serving.REQUEST)
         time.sleep(0.3)
         second = pool.submit(http.post, "/v1/rationales", json=serving.REQUEST | {"deadline_ms": 200})
@@ -223,16 +223,15 @@ def test_a_server_told_to_stop_ends_what_it_began(shop_folder: Path, tmp_path: P
         "RAG_RATIONALE_PORT": "0",
     }
     command = [sys.executable, "-m", "rag_rationale.cli.main", "serve"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        url = process.stderr.readline().split()[-1]
+    with bounded.started(command, env=environment) as process:
+        url = process.match(r"listens on (\S+)", seconds=120)[1]
         with httpx.stream("POST", f"{url}/v1/rationales", json=serving.REQUEST | {"stream": True}, timeout=60) as reply:
-            lines = reply.iter_lines()
-            assert next(lines) == "event: evidence"
-            process.send_signal(signal.SIGTERM)
-            rest = list(lines)
+            chunks, end = reply.iter_text(), time.monotonic() + 60
+            assert next(chunks).startswith("event: evidence")
+            process.tell(signal.SIGTERM)
+            rest = "".join(itertools.takewhile(lambda _: time.monotonic() < end, chunks))
         assert "event: done" in rest
-        assert process.wait(30) == 0
+        assert process.ended(seconds=60) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/healthz")
 
@@ -353,7 +352,7 @@ def test_spans_tell_the_stages_under_the_caller_s_trace(shop: Explainer, monkeyp
 
 def test_threads_hold_no_more_than_they_may(shop: Explainer) -> None:
     before = set(threading.enumerate())
-    with TestClient(create_app(_with(shop, concurrent=2))) as client, ThreadPoolExecutor(6) as pool:
+    with TestClient(create_app(_with(shop, concurrent=2))) as client, bounded.Threads(6) as pool:
         replies = list(pool.map(lambda _: client.post("/v1/rationales", json=serving.REQUEST).status_code, range(12)))
         fresh = set(threading.enumerate()) - before
         assert len([thread for thread in fresh if thread.name.startswith("explain")]) <= 2

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import bounded
 import pytest
 
 import rag_rationale
@@ -122,9 +122,9 @@ def _is_python(path: Path) -> bool:
 
 def test_importing_the_package_loads_no_heavy_library() -> None:
     code = "import sys, rag_rationale; print(*sorted({m.split('.')[0] for m in sys.modules}))"
-    loaded = set(
-        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    )
+    done = bounded.ran([sys.executable, "-c", code], seconds=120)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
     assert loaded & set(DOORS) == set()
 
 
@@ -134,7 +134,7 @@ def test_the_public_names_are_these() -> None:
 
 def test_the_top_level_holds_what_was_agreed_and_nothing_else() -> None:
     agreed = {"pyproject.toml", "rag_rationale", "indexes", "prompts", "tests", "scripts", "README.md"}
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT.parent, capture_output=True, text=True, check=False)
+    listed = bounded.ran(["git", "ls-files"], seconds=60, cwd=ROOT.parent)
     found = {line.split("/")[0] for line in listed.stdout.splitlines()}
     if not found:
         pytest.skip("not a git checkout")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
+import bounded
 import pytest
 
 BENCH = Path(__file__).resolve().parents[1] / "scripts" / "bench_index"
@@ -16,24 +16,8 @@ BENCH = Path(__file__).resolve().parents[1] / "scripts" / "bench_index"
 def test_figures_are_written_beside_their_baselines(tmp_path: Path) -> None:
     told = tmp_path / "told.json"
     parts = [f"--only={part}" for part in ("embed", "build", "grow", "retrieve", "langchain")]
-    done = subprocess.run(
-        [
-            sys.executable,
-            str(BENCH),
-            *parts,
-            "--passages",
-            "3000",
-            "--texts",
-            "60",
-            "--grow",
-            "900",
-            "--json",
-            str(told),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    small = ["--passages", "3000", "--texts", "60", "--grow", "900"]
+    done = bounded.ran([sys.executable, str(BENCH), *parts, *small, "--json", str(told)], seconds=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(told.read_text(encoding="utf-8"))
     assert set(found) == {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import bounded
 import numpy as np
 import planted
 import pytest
@@ -325,8 +325,8 @@ def test_a_build_killed_at_any_step_leaves_the_current_version_alone(
 ) -> None:
     root = tmp_path / "indexes" / "shop"
     first = run().version
-    code = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path), step], check=False).returncode
-    assert code == 9
+    done = bounded.ran([sys.executable, "-c", _KILLED, str(tmp_path), step], seconds=120)
+    assert done.returncode == 9, done.stderr
     assert current_version(root) == first
     assert len(list_versions(root)) == (2 if whole else 1)
     assert verify(tmp_path / "indexes", "shop").version == first

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import subprocess
 import sys
 from collections.abc import Sequence
 
+import bounded
 import pytest
 
 from rag_rationale.errors import ModelMissingError
@@ -127,14 +127,14 @@ def test_common_length_counts_leading_tokens() -> None:
 
 def test_importing_the_package_loads_no_model_library() -> None:
     code = "import sys, rag_rationale.generation; sys.exit('llama_cpp' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert bounded.ran([sys.executable, "-c", code], seconds=120).returncode == 0
 
 
 def test_threads_are_told_not_to_spin_before_any_openmp_is_loaded() -> None:
     """The package itself does it, which every entry point imports first."""
     code = "import rag_rationale, os; print(os.environ['GOMP_SPINCOUNT'], 'gomp' in open('/proc/self/maps').read())"
     environment = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}
-    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    told = bounded.ran([sys.executable, "-c", code], seconds=120, env=environment)
     assert told.stdout.split() == ["2000", "False"]
 
 

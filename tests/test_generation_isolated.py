@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import aborting
+import bounded
 import pytest
 
 from rag_rationale.errors import BackendError
@@ -40,11 +39,10 @@ def test_it_answers_as_the_engine_itself_does(engine: IsolatedEngine) -> None:
 
 
 def test_an_abort_costs_one_restart_and_only_what_was_in_it(engine: IsolatedEngine) -> None:
-    slow = [GenerateRequest(f"slow {i} and on", max_tokens=9) for i in range(AT_ONCE - 1)]
-    with ThreadPoolExecutor(AT_ONCE + 30) as threads:
+    slow = [GenerateRequest(f"slow {i}" + " and on" * 60, max_tokens=99) for i in range(AT_ONCE - 1)]  # all at once
+    with bounded.Threads(AT_ONCE + 30, seconds=120) as threads:
         inside = [threads.submit(lambda r=r: list(engine.generate(r))) for r in slow]
-        while sum(call.started for call in list(engine._calls.values())) < len(slow):
-            threading.Event().wait(0.01)
+        bounded.until(lambda: sum(call.started for call in list(engine._calls.values())) == len(slow))
         doomed = threads.submit(lambda: list(engine.generate(GenerateRequest("abort"))))
         waiting = [threads.submit(engine.score, ScoreRequest("x", (f"{i}",))) for i in range(30)]
         with pytest.raises(BackendError, match=r"ended with code -6 while it worked on this request"):
@@ -58,15 +56,14 @@ def test_an_abort_costs_one_restart_and_only_what_was_in_it(engine: IsolatedEngi
 
 
 def test_requests_that_were_not_in_it_are_answered_by_the_next_process(engine: IsolatedEngine) -> None:
-    with ThreadPoolExecutor(2) as threads:
+    with bounded.Threads(2) as threads:
         engine._send = lambda *_: None  # type: ignore[method-assign]  # sent, and lost with the process
         lost = threads.submit(engine.score, ScoreRequest("x", ("y", "z")))
-        while not engine._calls:
-            threading.Event().wait(0.01)
+        bounded.until(lambda: engine._calls)
         del engine._send
         with pytest.raises(BackendError):
             list(engine.generate(GenerateRequest("abort")))
-        assert lost.result(20) == ScriptedEngine().score(ScoreRequest("x", ("y", "z")))
+        assert lost.result() == ScriptedEngine().score(ScoreRequest("x", ("y", "z")))
 
 
 def test_a_dropped_iterator_is_forgotten(engine: IsolatedEngine) -> None:

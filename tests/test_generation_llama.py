@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import bounded
 import numpy as np
 import pytest
 
@@ -202,7 +202,7 @@ def test_threads_that_ask_at_once_get_what_each_gets_alone(engine: LlamaEngine) 
     alone = [engine.score(request) for request in requests]
     writing = GenerateRequest(ENGLISH[0][0], max_tokens=8)
     text = "".join(e.text for e in engine.generate(writing))
-    with ThreadPoolExecutor(4) as threads:
+    with bounded.Threads(4, seconds=300) as threads:
         texts = [threads.submit(lambda: "".join(e.text for e in engine.generate(writing))) for _ in range(2)]
         together = list(threads.map(engine.score, requests))
         assert [t.result() for t in texts] == [text, text]
@@ -241,7 +241,7 @@ def test_over_200_slots_every_answer_is_bit_equal_to_that_of_the_engine_alone(ge
     calm.close()
     busy = LlamaEngine(gemma, threads=2, context=1024)  # so small that it is cleared several times
     try:
-        with ThreadPoolExecutor(16) as threads:
+        with bounded.Threads(16, seconds=600) as threads:
             order = random.Random(3).sample(range(200), 200)
             together = dict(zip(order, threads.map(lambda i: answer(busy, requests[i]), order), strict=True))
         assert [i for i, one in enumerate(alone) if together[i] != one] == []
@@ -266,7 +266,7 @@ def test_ten_thousand_slots_leave_memory_flat() -> None:
             assert list(engine.generate(GenerateRequest(word, max_tokens=1)))[-1].finish == "length"
 
     try:
-        with ThreadPoolExecutor(24) as threads:
+        with bounded.Threads(24, seconds=900) as threads:
             list(threads.map(slot, range(2000)))
             before = resident_megabytes()
             list(threads.map(slot, range(8000)))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import bounded
 import httpx
 import pytest
 
@@ -146,18 +144,16 @@ def native_server() -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     command = [str(tool), "-m", str(model), "-c", "2048", "-np", "2", "-t", "2", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
+    with bounded.started(command) as process:
+
+        def healthy() -> bool:
+            assert process.popen.poll() is None, process.stderr
             with suppress(httpx.TransportError):
-                if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
-                    break
-            assert process.poll() is None, "llama-server ended"
-            time.sleep(0.1)
+                return httpx.get(f"http://127.0.0.1:{port}/health", timeout=10).status_code == 200
+            return False
+
+        bounded.until(healthy, seconds=120, of=process)
         yield f"http://127.0.0.1:{port}/v1"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.mark.slow
@@ -174,7 +170,7 @@ def test_a_native_llama_server_writes_and_chooses(native_server: str) -> None:
         english = "Question: What is the capital of France? Answer:"
         chinese = "问：中国的首都是哪里？答："
         asked = [GenerateRequest(english, choices=choices), GenerateRequest(chinese, choices=("东京", "伦敦", "北京"))]
-        with ThreadPoolExecutor(4) as threads:  # more clients than slots
+        with bounded.Threads(4, seconds=300) as threads:  # more clients than slots
             chosen = list(threads.map(lambda request: next(ours.generate(request)).text, asked * 2))
         assert chosen == [" Paris", "北京"] * 2
     finally:

@@ -114,8 +114,7 @@ def test_requests_share_decodes() -> None:
     driver = crowd()
     for request in requests:
         driver.submit(driver.jobs.generating(request))
-    while driver.scheduler.busy:
-        driver.scheduler.step()
+    driver.run()
     longest = max(len(greedy(driver.native, r.prefix, 12)) for r in requests)
     assert len(driver.native.decodes) <= longest + 2
 
@@ -125,8 +124,7 @@ def test_a_prefix_asked_for_by_many_at_once_is_evaluated_once() -> None:
     template = "q" * 50
     for i in range(6):
         driver.submit(driver.jobs.generating(GenerateRequest(f"{template}{i}", max_tokens=1, shared=50)))
-    while driver.scheduler.busy:
-        driver.scheduler.step()
+    driver.run()
     assert driver.evaluated == len(driver.native.tokenise(template)) + 6
 
 
@@ -182,8 +180,7 @@ def test_after_its_deadline_a_task_says_what_it_was_told_to_and_is_gone() -> Non
     driver.scheduler.add(Task(driver.jobs.generating(GenerateRequest("x")), waiting.append, 0.0, (error,)))
     driver.native.ends = lambda token: False  # type: ignore[method-assign] # noqa: ARG005
     start = time.monotonic()
-    while driver.scheduler.busy:
-        driver.scheduler.step()
+    driver.run()
     assert 0.1 < time.monotonic() - start < 5 or len(answers) > 300
     assert answers[-2:] == [late, DONE] or answers[-2].finish == "length"  # type: ignore[attr-defined]
     assert waiting == [error]
@@ -200,8 +197,7 @@ def test_a_fault_ends_the_tasks_at_work_and_spares_those_that_wait() -> None:
     driver.scheduler._begin = lambda: None  # type: ignore[method-assign]
     driver.scheduler.step()
     del driver.scheduler._begin
-    while driver.scheduler.busy:
-        driver.scheduler.step()
+    driver.run()
     assert [type(answers[-1]) for answers in at_work] == [BackendError, BackendError]
     assert spared == [*alone(waiting), DONE]
     check_nothing_is_left(driver)

@@ -12,17 +12,16 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import sysconfig
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import bounded
 import pytest
 
 from rag_rationale.config import Settings, load_settings
@@ -106,18 +105,15 @@ class Image:
         """The text with the image's folders in their places."""
         return re.sub(r"(?<![\w.])/(?=src|srv|var/lib)", f"{self.root}/", text)
 
-    def started(self, *command: str, **more: str) -> subprocess.Popen[str]:
+    def started(self, *command: str, **more: str) -> AbstractContextManager[bounded.Process]:
         options: dict[str, Any] = (
             {"user": self.user, "group": self.user, "extra_groups": []} if _may_be_another() else {}
         )
-        return subprocess.Popen(
-            command, env=self.environment | more, cwd="/", stderr=subprocess.PIPE, text=True, **options
-        )
+        return bounded.started(command, env=self.environment | more, cwd="/", **options)
 
     def done(self, *command: str, **more: str) -> tuple[int, str]:
         with self.started(*command, **more) as process:
-            told = process.communicate(timeout=120)[1]
-        return process.returncode, told
+            return process.ended(seconds=120), process.stderr
 
 
 def _may_be_another() -> bool:
@@ -137,7 +133,7 @@ def _replayed() -> Iterator[Image]:
         Path(scratch).chmod(0o755)
         image = Image(Path(scratch))
         source, python = _context(Path(image.at("/src"))), ".venv/bin/python"
-        subprocess.run([sys.executable, "-m", "venv", ".venv"], cwd=source, check=True)
+        assert bounded.ran([sys.executable, "-m", "venv", ".venv"], seconds=300, cwd=source).returncode == 0
         (lib,) = (source / ".venv" / "lib").glob("python*")
         packages = "\n".join({sysconfig.get_paths()["purelib"], sysconfig.get_paths()["platlib"]})
         (lib / "site-packages" / "packages.pth").write_text(packages + "\n", "utf-8")
@@ -147,7 +143,8 @@ def _replayed() -> Iterator[Image]:
         assert setup == "scripts/setup"
         empty = {"HOME": f"{scratch}/root", "PATH": os.environ["PATH"], "XDG_CACHE_HOME": image.at("/srv/cache")}
         for line in (line for line in rest if "uninstall" not in line):  # those packages are not this environment's
-            subprocess.run(["bash", "-euc", image.at(line)], cwd=source, env=empty, check=True)
+            made = bounded.ran(["bash", "-euc", image.at(line)], seconds=300, cwd=source, env=empty)
+            assert made.returncode == 0, made.stdout + made.stderr
         for path in source.iterdir():  # what no COPY takes along is gone
             if path.name != ".venv":
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -156,13 +153,6 @@ def _replayed() -> Iterator[Image]:
             Path(image.at(folder)).mkdir(parents=True)
             os.chown(image.at(folder), *((image.user, image.user) if _may_be_another() else (-1, -1)))
         yield image
-
-
-def _waited(holds: Callable[[], bool], *, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < end:
-        time.sleep(0.2)
-    return held
 
 
 @pytest.mark.slow
@@ -182,20 +172,16 @@ def test_the_image_serves_with_only_what_was_copied_and_ends_when_told_to() -> N
         assert (code, "there is no key" in told) == (2, True)  # it listens on every address
         token = {"RAG_RATIONALE_ADMIN_TOKEN": "a-secret-of-the-operator"}
         with image.started(*command, **weightless, **token) as served:
-            try:
-                assert _waited(lambda: image.done(*checked)[0] == 0, seconds=60)
-                body = {"index": "shop", "user": {"id": "zh-u-hiker"}, "item": {"id": "zh-shop-trailpack"}}
-                headers = {
-                    "Content-Type": "application/json",
-                    "Authorization": f"Bearer {token['RAG_RATIONALE_ADMIN_TOKEN']}",
-                }
-                asked = urllib.request.Request(
-                    f"http://127.0.0.1:{port}/v1/rationales", json.dumps(body).encode(), headers
-                )
-                with urllib.request.urlopen(asked, timeout=30) as reply:
-                    assert json.load(reply)["status"] == "grounded"
-                assert (Path(image.at("/var/lib/rag-rationale")) / "rationales.sqlite").is_file()
-            finally:
-                (ends,) = _lines("STOPSIGNAL", 1)
-                served.send_signal(getattr(signal, ends))
-            assert served.wait(30) == 0
+            bounded.until(lambda: image.done(*checked)[0] == 0, seconds=120, of=served)
+            body = {"index": "shop", "user": {"id": "zh-u-hiker"}, "item": {"id": "zh-shop-trailpack"}}
+            headers = {
+                "Content-Type": "application/json",
+                "Authorization": f"Bearer {token['RAG_RATIONALE_ADMIN_TOKEN']}",
+            }
+            asked = urllib.request.Request(f"http://127.0.0.1:{port}/v1/rationales", json.dumps(body).encode(), headers)
+            with urllib.request.urlopen(asked, timeout=30) as reply:
+                assert json.load(reply)["status"] == "grounded"
+            assert (Path(image.at("/var/lib/rag-rationale")) / "rationales.sqlite").is_file()
+            (ends,) = _lines("STOPSIGNAL", 1)
+            served.tell(getattr(signal, ends))
+            assert served.ended(seconds=60) == 0

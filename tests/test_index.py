@@ -6,9 +6,9 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import bounded
 import numpy as np
 import pytest
 
@@ -404,7 +404,7 @@ def test_segments_are_shared_not_copied(opened: Open, old: Path, new: Path) -> N
 def test_readers_in_many_threads_see_the_same(opened: Open, old: Path) -> None:
     snapshot = opened(old)
     queries = _random(np.random.default_rng(8), 3, 64)
-    ready = threading.Barrier(8)
+    ready = threading.Barrier(8, timeout=60)
 
     def read(_: int) -> object:
         ready.wait()
@@ -413,7 +413,7 @@ def test_readers_in_many_threads_see_the_same(opened: Open, old: Path) -> None:
             for _ in range(30)
         ]
 
-    with ThreadPoolExecutor(8) as pool:
+    with bounded.Threads(8, seconds=120) as pool:
         results = list(pool.map(read, range(8)))
     assert all(result == results[0] for result in results)
 

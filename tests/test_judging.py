@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import runpy
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import bounded
 import numpy as np
 import pytest
 
@@ -247,7 +247,7 @@ def test_the_command_prints_verdicts_and_fails_where_one_is_unsupported(
 @pytest.mark.slow
 def test_the_shipped_weights_are_those_that_the_shipped_data_gives() -> None:
     script = ROOT / "scripts" / "train_verifier"
-    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    done = bounded.ran([sys.executable, str(script), "--check"], seconds=600)
     assert done.returncode == 0, done.stdout + done.stderr
     shipped = json.loads((ROOT / "rag_rationale/grounding/data/weights.json").read_text("utf-8"))
     assert shipped["data"] == runpy.run_path(str(script))["fingerprint"]()

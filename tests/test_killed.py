@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
+import bounded
 import planted
 import pytest
 from test_incremental import assert_same
@@ -26,29 +27,26 @@ EMBEDDER = HashedEmbedder(64)
 class Killer:
     """Runs builds in a process of its own and kills them."""
 
-    def __init__(self, folder: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(KILLING), str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, process: bounded.Process) -> None:
+        self._process, self._runs = process, 0
 
     def run(self, seconds: float = float("inf")) -> str:
         """A build, killed after some seconds; "killed" or "done"."""
-        told, answers = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
+        told = cast(IO[str], self._process.popen.stdin)
         told.write(f"{seconds}\n")
         told.flush()
-        return answers.readline().strip()
-
-    def close(self) -> None:
-        cast(IO[str], self._process.stdin).close()
-        self._process.wait()
-        cast(IO[str], self._process.stdout).close()
+        self._runs += 1
+        bounded.until(lambda: self._process.stdout.count("\n") == self._runs, seconds=120, of=self._process)
+        return self._process.stdout.split()[-1]
 
 
 @pytest.fixture
 def killer(tmp_path: Path) -> Iterator[Killer]:
-    killer = Killer(tmp_path)
-    yield killer
-    killer.close()
+    command = [sys.executable, str(KILLING), str(tmp_path)]
+    with bounded.started(command, stdin=subprocess.PIPE, text=True) as process:
+        yield Killer(process)
+        cast(IO[str], process.popen.stdin).close()
+        assert process.ended(seconds=60) == 0
 
 
 def _verify(folder: Path) -> None:

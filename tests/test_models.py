@@ -8,10 +8,10 @@ import shutil
 import struct
 import sys
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
+import bounded
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -170,7 +170,7 @@ def test_two_that_prepare_at_once_build_it_once(tmp_path: Path) -> None:
     def build(_: int) -> Path:
         return prepare("tiny", into=tmp_path / "models", progress=lambda *step: steps.append(step[1]), registry=tiny())
 
-    with ThreadPoolExecutor(4) as pool:
+    with bounded.Threads(4) as pool:
         assert set(pool.map(build, range(4))) == {tmp_path / "models" / "tiny"}
     assert steps == [11, 17, 22]
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import bounded
 import pytest
 import serving
 
@@ -34,7 +34,7 @@ def _soak(folder: Path, *options: str) -> dict[str, dict[str, Any]]:
     told = folder / "told.json"
     environment = os.environ | {"RAG_RATIONALE_EMBEDDER": "hashed", "RAG_RATIONALE_INDEXES": str(folder / "none")}
     command = [sys.executable, str(SOAK), *options, "--json", str(told)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = bounded.ran(command, seconds=600, env=environment)
     assert told.exists(), done.stderr
     found: dict[str, dict[str, Any]] = json.loads(told.read_text("utf-8"))
     missed = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
@@ -11,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import bounded
 import pytest
 from fakenative import FakeNative
 
@@ -123,7 +123,7 @@ def test_the_real_engine_passes_with_flat_memory(tmp_path: Path) -> None:
         pytest.skip("needs the default model")
     told = tmp_path / "told.json"
     command = [sys.executable, str(SOAK), "--slots", "300", "--kinds", "30", "--context", "512", "--json", str(told)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = bounded.ran(command, seconds=600)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(told.read_text(encoding="utf-8"))
     assert found["outcomes"]["whole"] > 200

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import gc
 import json
-import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import bounded
 import httpx
 import planted
 import pytest
@@ -57,13 +56,6 @@ def rebuild(tmp_path: Path) -> Rebuild:
     return make
 
 
-def _wait(until: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 30
-    while not until():
-        assert time.monotonic() < ends, "it did not come about within thirty seconds"
-        time.sleep(0.01)
-
-
 def _label(explainer: Explainer) -> str:
     return explainer.explain(RationaleRequest.model_validate(REQUEST)).provenance.index
 
@@ -75,7 +67,7 @@ def test_the_service_notices_a_new_version_by_itself(
     version = rebuild(1)
     assert _label(explainer) == first  # it has looked within the last second
     monkeypatch.setattr(snapshots, "PATIENCE", 0.0)
-    _wait(lambda: _label(explainer) == f"shop@{version}")
+    bounded.until(lambda: _label(explainer) == f"shop@{version}")
 
 
 def test_current_is_looked_at_once_a_second_at_most(explainer: Explainer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,19 +114,19 @@ def test_a_broken_version_is_told_of_and_the_old_one_goes_on(
     manifest = root / "versions" / version / "manifest.json"
     whole = manifest.read_bytes()
     manifest.write_text("{", encoding="utf-8")
-    _wait(lambda: _label(explainer) == first and "shop" in explainer.snapshots.troubles())
+    bounded.until(lambda: _label(explainer) == first and "shop" in explainer.snapshots.troubles())
     with running(explainer) as url:
-        state = httpx.get(f"{url}/readyz").json()["indexes"][0]
+        state = httpx.get(f"{url}/readyz", timeout=30).json()["indexes"][0]
         assert state["label"] == first
         assert "does not open" in state["trouble"]
-        assert httpx.post(f"{url}/v1/indexes/shop/reload", headers=ADMIN).status_code == 503
+        assert httpx.post(f"{url}/v1/indexes/shop/reload", headers=ADMIN, timeout=30).status_code == 503
         assert _label(explainer) == first
         manifest.write_bytes(whole)
-        assert httpx.post(f"{url}/v1/indexes/shop/reload", headers=ADMIN).json()["version"] == version
-        assert httpx.get(f"{url}/readyz").json()["indexes"][0]["trouble"] is None
+        assert httpx.post(f"{url}/v1/indexes/shop/reload", headers=ADMIN, timeout=30).json()["version"] == version
+        assert httpx.get(f"{url}/readyz", timeout=30).json()["indexes"][0]["trouble"] is None
     assert sum("goes on" in record.message for record in caplog.records) == 1  # not at every look
     set_current(root, first.partition("@")[2])
-    _wait(lambda: _label(explainer) == first)
+    bounded.until(lambda: _label(explainer) == first)
 
 
 def test_eight_clients_meet_no_error_and_no_mixture_while_versions_are_swapped(
@@ -155,12 +147,12 @@ def test_eight_clients_meet_no_error_and_no_mixture_while_versions_are_swapped(
                 told = {text.split(":")[0] for text in cited if text.startswith("Edition")}
                 seen.append((body["provenance"]["index"], told))
 
-    with running(explainer) as url, ThreadPoolExecutor(8) as clients:
+    with running(explainer) as url, bounded.Threads(8, seconds=180) as clients:
         asked = [clients.submit(ask, url) for _ in range(8)]
         try:
             for n in range(1, 5):
                 editions[f"shop@{rebuild(n)}"] = f"Edition {n}"
-                _wait(lambda: seen[-1:] != [] and seen[-1][0] == list(editions)[-1])
+                bounded.until(lambda: seen[-1:] != [] and seen[-1][0] == list(editions)[-1])
         finally:
             ends = True
         for client in asked:
@@ -173,16 +165,16 @@ def test_eight_clients_meet_no_error_and_no_mixture_while_versions_are_swapped(
 
 def test_the_indexes_are_listed_and_reloaded_by_an_admin_only(explainer: Explainer, rebuild: Rebuild) -> None:
     with running(explainer) as url:
-        (shown,) = httpx.get(f"{url}/v1/indexes").json()
+        (shown,) = httpx.get(f"{url}/v1/indexes", timeout=30).json()
         assert shown["embedder"] == "hashed-256"
         assert shown["counts"]["items"] == 3
         version = rebuild(1)
-        assert httpx.post(f"{url}/v1/indexes/shop/reload").status_code == 403
-        assert httpx.get(f"{url}/v1/indexes").json()[0]["version"] == shown["version"]
-        assert httpx.post(f"{url}/v1/indexes/shop/reload", headers=ADMIN).json()["version"] == version
-        assert httpx.get(f"{url}/v1/indexes").json()[0]["version"] == version
-        assert httpx.post(f"{url}/v1/indexes/nowhere/reload", headers=ADMIN).status_code == 404
-        assert json.loads(httpx.get(f"{url}/readyz").text)["indexes"][0]["label"] == f"shop@{version}"
+        assert httpx.post(f"{url}/v1/indexes/shop/reload", timeout=30).status_code == 403
+        assert httpx.get(f"{url}/v1/indexes", timeout=30).json()[0]["version"] == shown["version"]
+        assert httpx.post(f"{url}/v1/indexes/shop/reload", headers=ADMIN, timeout=30).json()["version"] == version
+        assert httpx.get(f"{url}/v1/indexes", timeout=30).json()[0]["version"] == version
+        assert httpx.post(f"{url}/v1/indexes/nowhere/reload", headers=ADMIN, timeout=30).status_code == 404
+        assert json.loads(httpx.get(f"{url}/readyz", timeout=30).text)["indexes"][0]["label"] == f"shop@{version}"
 
 
 def test_each_index_is_opened_with_the_embedder_that_built_it(tmp_path: Path, explainer: Explainer) -> None:

@@ -22,13 +22,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
+_LONGEST = 300  # seconds of one request
 Ask = tuple[str, dict[str, Any]]
 """Path and body of a POST."""
 
 _DYING = """
 import socket, sys
 host, port, head = sys.argv[1], int(sys.argv[2]), sys.argv[3].encode()
-line = socket.create_connection((host, port))
+line = socket.create_connection((host, port), timeout=120)
 line.sendall(head)
 got = b""
 while b"event: evidence" not in got:
@@ -114,8 +115,9 @@ class Clients:
         path, body = ask
         began = time.perf_counter()
         try:
-            reply = await line.post(path, json=body)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(_LONGEST):  # a stream may send heartbeats for ever
+                reply = await line.post(path, json=body)
+        except (httpx.HTTPError, TimeoutError) as error:
             self.heard.failed[type(error).__name__] += 1
             return
         spent = time.perf_counter() - began
@@ -132,7 +134,7 @@ class Clients:
 
 def one_by_one(url: str, asks: Iterator[Ask], *, requests: int) -> Heard:
     """A client of the standard library on one connection, whose own share of a reply's time is next to nothing."""
-    heard, line = Heard(), http.client.HTTPConnection(urlsplit(url).netloc)
+    heard, line = Heard(), http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
     line.connect()
     line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for path, body in itertools.islice(asks, requests):

@@ -26,6 +26,7 @@ MARKS = {"en": "Edited: ", "zh": "改写："}  # no template begins so
 """What the edited templates put before each sentence."""
 _CLI = [sys.executable, "-m", "rag_rationale.cli.main"]
 _FILES = ("items", "reviews", "events", "users")
+_LONGEST_BUILD, _LONGEST_START = 1800, 300  # seconds, on a busy machine
 
 
 class Stage:
@@ -57,9 +58,10 @@ class Stage:
         reviews.write_text("\n".join(self.nights[night]) + "\n", "utf-8")
         files = [f"--{n}={reviews if n == 'reviews' else path}" for n, path in self._files.items()]
         command = [*_CLI, "index", "build", self.index, *files, "--quiet"]
-        done = subprocess.run(command, env=os.environ | self.environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(f"the build failed: {done.stderr}")
+        log = self._place / "build.log"
+        environment, both = os.environ | self.environment, subprocess.STDOUT
+        with log.open("w") as told, subprocess.Popen(command, env=environment, stdout=told, stderr=both) as build:
+            _ended(build, log, seconds=_LONGEST_BUILD)
 
     def edit_templates(self) -> None:
         """Have every sentence of the default template begin with its mark from now on."""
@@ -77,7 +79,7 @@ class Stage:
 
     @contextmanager
     def serving(self, **changes: str) -> Iterator[tuple[str, psutil.Process]]:
-        """URL and process of `rag-rationale serve`, ready; ended by SIGTERM, which it must heed."""
+        """URL and process of `rag-rationale serve`, ready; ended by SIGTERM, which it must heed within a minute."""
         environment = os.environ | self.environment | changes
         with self.log.open("w") as log, subprocess.Popen([*_CLI, "serve"], env=environment, stderr=log) as process:
             try:
@@ -85,9 +87,18 @@ class Stage:
                 yield url, psutil.Process(process.pid)
             finally:
                 process.terminate()
-                ended = process.wait(60)
-        if ended:
-            raise RuntimeError(f"the service ended with {ended}: {self.log.read_text()[-2000:]}")
+                _ended(process, self.log, seconds=60)
+
+
+def _ended(process: subprocess.Popen[Any], log: Path, *, seconds: float) -> None:
+    """Wait for a process; RuntimeError with what it said where it fails, or is late and killed."""
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise RuntimeError(f"{process.args} did not end within {seconds} s: {log.read_text()[-5000:]}") from None
+    if code:
+        raise RuntimeError(f"{process.args} ended with {code}: {log.read_text()[-5000:]}")
 
 
 def pairs_of(snapshot: SnapshotReader, *, seed: int) -> Iterator[tuple[str | None, str]]:
@@ -106,20 +117,17 @@ def rss(process: psutil.Process) -> int:
 
 def metrics(url: str) -> dict[str, float]:
     """What /metrics tells, by name with labels."""
-    with urlopen(f"{url}/metrics") as reply:  # httpx would read certificates each time: 30 ms of a busy processor
+    # httpx would read certificates each time: 30 ms of a busy processor
+    with urlopen(f"{url}/metrics", timeout=60) as reply:
         lines = [line for line in reply.read().decode().splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
 
 
 def _ready(process: subprocess.Popen[Any], log: Path) -> str:
-    url = ""
-    for _ in range(1200):
-        if process.poll() is not None:
-            break
+    end = time.monotonic() + _LONGEST_START
+    while process.poll() is None and time.monotonic() < end:
         found = re.search(r"listens on (\S+)", log.read_text())
-        if found:
-            url = found[1]
-            if httpx.get(f"{url}/readyz", timeout=60).status_code == 200:
-                return url
+        if found and httpx.get(f"{found[1]}/readyz", timeout=60).status_code == 200:
+            return found[1]
         time.sleep(0.1)
     raise RuntimeError(f"the service did not get ready: {log.read_text()[-2000:]}")
