@@ -275,6 +275,7 @@ def test_centres_are_the_means_of_each_language(opened: Open, old: Path) -> None
 def test_the_centre_of_a_language_that_is_not_there_is_zero(opened: Open, tmp_path: Path) -> None:
     snapshot = opened(write_segment(tmp_path / "en", [OLD_ITEMS[0]], []))
     np.testing.assert_array_equal(snapshot.centre("zh"), np.zeros(64))
+    assert snapshot.kinship(0.5) == 0.0
     assert snapshot.background(0.5) == 0.0  # one item: no pair of passages from different items
 
 
@@ -290,8 +291,11 @@ def test_background_is_the_distribution_over_all_pairs(opened: Open, tmp_path: P
     for quantile in (0.05, 0.5, 0.9, 0.99):
         assert snapshot.background(quantile) == pytest.approx(np.quantile(cosines, quantile), abs=0.02)
     assert snapshot.background(0.123) <= snapshot.background(0.124)
-    with pytest.raises(InvalidRequestError):
-        snapshot.background(1.5)
+    for quantile in (0.0, 0.5, 0.9, 1.0):  # an item has one passage here, so what is said of it is just that
+        assert snapshot.kinship(quantile) == pytest.approx(np.quantile(cosines, quantile), abs=1e-4)
+    for measured in (snapshot.background, snapshot.kinship):
+        with pytest.raises(InvalidRequestError):
+            measured(1.5)
 
 
 def test_a_later_segment_replaces_items_and_reviews_of_an_earlier_one(opened: Open, old: Path, new: Path) -> None:

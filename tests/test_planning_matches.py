@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from rag_rationale.planning import Planner, Reader, Reading
+from rag_rationale.planning.matching import KINDRED
 from rag_rationale.retrieval import Common, Entry, Pool, entries
 from rag_rationale.types import Evidence, Item, Passage, Polarity, Side, Snapshot, Span
 
@@ -45,15 +46,27 @@ class Readings:
 
 
 class Levels:
-    """A snapshot that knows the background only; `kinds` are the categories of the item the user met."""
+    """A snapshot that knows the background only; `kinds` are the categories of the item the user met, and `alike` how
+    alike the target is spoken of."""
 
-    def __init__(self, kinds: tuple[str, ...]) -> None:
-        self._kinds = kinds
+    def __init__(self, kinds: tuple[str, ...], alike: float | None = None) -> None:
+        self._kinds, self._alike = kinds, alike
 
     manifest = SimpleNamespace(newest_timestamp=None)
 
     def background(self, quantile: float) -> float:
         return LEVELS[quantile]
+
+    def kinship(self, quantile: float) -> float:
+        assert quantile == KINDRED
+        return 0.3
+
+    def item_offsets(self, item_ids: Sequence[str]) -> dict[str, tuple[Any, int]]:
+        if self._alike is None:
+            return {}
+        met, target = item_ids
+        side = math.sqrt(1 - self._alike**2)
+        return {met: (np.array([2.0, 0.0]), 2), target: (np.array([3 * self._alike, 3 * side]), 3)}
 
     def item(self, item_id: str) -> Item:
         return Item(item_id, "Salt Room", "", categories=self._kinds)
@@ -68,9 +81,15 @@ def said(side: Side, text: str, cosine: float, *, score: float = 0.0, name: str 
     return Evidence(id_, passage, side, "Salt Room", score=score, event=event, rating=5, specificity=1, vector=vector)
 
 
-def matches(own: Evidence, *theirs: Evidence, kinds: tuple[str, ...] = ("food",)) -> list[str]:
-    pool = Pool(Item("target", "Tide Table", "", categories=("food",)), (), theirs, (own,), (), None)
-    planner = Planner(pool, cast(Reader, Readings()), cast(Snapshot, Levels(kinds)))
+def matches(
+    own: Evidence,
+    *theirs: Evidence,
+    kinds: tuple[str, ...] = ("food",),
+    wanted: tuple[str, ...] = ("food",),
+    alike: float | None = None,
+) -> list[str]:
+    pool = Pool(Item("target", "Tide Table", "", categories=wanted), (), theirs, (own,), (), None)
+    planner = Planner(pool, cast(Reader, Readings()), cast(Snapshot, Levels(kinds, alike)))
     plans: list[Any] = list(planner.propose("match", []))
     return [plan.evidence["theirs"][0].id for plan in plans]
 
@@ -93,6 +112,27 @@ def test_a_match_lies_closer_than_random_pairs_and_praises(theirs: str, cosine: 
 def test_between_items_of_different_kinds_that_is_not_enough() -> None:
     assert matches(OWN, said("review", "positive broth", 0.65), kinds=("film",)) == []
     assert matches(OWN, said("review", "positive broth", 0.95), kinds=("film",)) != []
+
+
+@pytest.mark.parametrize(
+    ("kinds", "alike", "made"),
+    [
+        (("shop", "kitchen"), 0.2, False),  # headphones are no reason for a kettle
+        (("shop", "kitchen"), 0.4, True),
+        (("shop", "audio", "gifts"), 0.2, True),  # two categories in common
+        (("audio", "shop"), 0.2, True),  # all of them
+        (("shop", "kitchen"), None, True),  # nothing is known of what is said of them
+        ((), 0.2, False),
+        ((), None, True),
+        (("kitchen",), 0.9, False),
+    ],
+)
+def test_items_of_one_broad_category_are_of_a_kind_where_they_are_spoken_of_alike(
+    kinds: tuple[str, ...], alike: float | None, made: bool
+) -> None:
+    wanted = ("shop", "audio", "gifts") if "gifts" in kinds else ("shop", "audio")
+    theirs = said("review", "positive broth", 0.65)
+    assert bool(matches(OWN, theirs, kinds=kinds, wanted=wanted, alike=alike)) == made
 
 
 def test_of_two_that_match_alike_the_one_that_fits_the_user_comes_first() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from rag_rationale.types import LANGUAGES, Embedder, Event, Item, Language, Mani
 
 Over = Literal["passages", "items"]
 _KINDS: tuple[Over, ...] = ("passages", "items")
+SPREAD = 256  # items between which it is measured how alike items are
 _OWN_FIRST = "kind, row"  # as the SQL index has them: nothing is sorted
 
 
@@ -150,10 +152,20 @@ class SnapshotReader:
         return np.asarray(self._statistics.centres[LANGUAGES.index(lang)])
 
     def background(self, quantile: float) -> float:
-        if not 0 <= quantile <= 1:
-            raise InvalidRequestError(f"Quantile {quantile} is not between 0 and 1.")
-        levels = self._statistics.background
-        return float(np.interp(quantile, np.linspace(0, 1, len(levels)), levels))
+        return _level(self._statistics.background, quantile)
+
+    def kinship(self, quantile: float) -> float:
+        return _level(self._kinship, quantile)
+
+    @cached_property
+    def _kinship(self) -> NDArray[np.float32]:
+        """Cosines between all pairs of up to SPREAD items spread evenly over the index, ascending."""
+        told = self.item_offsets([item.item_id for item in self.sample_items(SPREAD)]).values()
+        sums = np.array([offset for offset, count in told if count])
+        if len(sums) < 2:
+            return np.zeros(1, np.float32)
+        unit = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
+        return np.sort((unit @ unit.T)[np.triu_indices(len(unit), 1)])
 
     def praise(self, vectors: Vectors, lang: Language) -> NDArray[np.float64] | None:
         return self._heads(vectors, lang)
@@ -213,6 +225,12 @@ class SnapshotReader:
         if not gone:
             return None
         return ~np.isin(self._files[over][1], np.fromiter(gone, np.int64, len(gone)))
+
+
+def _level(ascending: NDArray[np.float32], quantile: float) -> float:
+    if not 0 <= quantile <= 1:
+        raise InvalidRequestError(f"Quantile {quantile} is not between 0 and 1.")
+    return float(np.interp(quantile, np.linspace(0, 1, len(ascending)), ascending))
 
 
 def _close_all(segments: Sequence[Segment]) -> None:

@@ -16,6 +16,7 @@ from rag_rationale.types import Evidence, Plan, Polarity, Snapshot
 
 NAMED = 0.95  # as CONNECTED, where the user's side is only the name of an item, or the item's side a description
 STRANGE = 0.997  # as CONNECTED, where the two items are of different kinds
+KINDRED = 0.93  # two items that share one category are of a kind if spoken of more alike than this share of pairs
 _SHARED = 0.2  # share of items from which listing the same thing as a liked item is no reason
 _COMMON_AFTER, _COMMONS = 2, 2  # matches in words that come before those by listed facts, and how many there are
 _TOLD = WORDED | {"rating"}  # history that is more than a verb
@@ -29,7 +30,7 @@ class Matcher:
     ) -> None:
         self._pool, self._history, self._reader, self._snapshot = pool, history, reader, snapshot
         self._weigher = weigher
-        self._kinds: dict[str, frozenset[str]] = {}
+        self._kin: dict[str, bool] = {}
         self._connected = snapshot.background(CONNECTED)
         self._levels = {level: snapshot.background(level) for level in (NAMED, STRANGE)}
 
@@ -110,11 +111,23 @@ class Matcher:
 
     def _akin(self, own: Evidence) -> bool:
         """Whether an item that the user is only known to have met is of the target's kind; True where nothing tells."""
-        if own.passage.item_id not in self._kinds:
-            met = self._snapshot.item(own.passage.item_id)
-            self._kinds[own.passage.item_id] = frozenset(met.categories) if met else frozenset()
-        known, wanted = self._kinds[own.passage.item_id], self._pool.item.categories
-        return not known or not wanted or not known.isdisjoint(wanted)
+        met = own.passage.item_id
+        if met not in self._kin:
+            self._kin[met] = self._of_a_kind(met)
+        return self._kin[met]
+
+    def _of_a_kind(self, met: str) -> bool:
+        """By all their categories or several; a single one in common ("shop", "drama") leaves it to what is said of
+        both: headphones are no reason for a kettle.
+        """
+        item, wanted = self._snapshot.item(met), frozenset(self._pool.item.categories)
+        known = frozenset(item.categories) if item else frozenset()
+        if known and wanted and (known == wanted or len(known & wanted) != 1):
+            return bool(known & wanted)
+        told = self._snapshot.item_offsets([met, self._pool.item.item_id])
+        one, other = (told.get(name, (np.zeros(1), 0))[0] for name in (met, self._pool.item.item_id))
+        lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+        return not lengths or float(one @ other) / lengths >= self._snapshot.kinship(KINDRED)
 
     def _earlier(self, own: Evidence) -> Evidence | None:
         """Another event of the user, on the same theme as `own`, to be named before it."""

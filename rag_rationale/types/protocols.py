@@ -120,6 +120,9 @@ class Snapshot(Protocol):
     def background(self, quantile: float) -> float:
         """The centred cosine that this share of random passage pairs stays below."""
 
+    def kinship(self, quantile: float) -> float:
+        """The cosine between `item_offsets` of two items that this share of random pairs of items stays below."""
+
     def praise(self, vectors: Vectors, lang: Language) -> NDArray[np.float64] | None:
         """How likely each centred vector of shape (n, d) praises, by this catalogue's own ratings, shape (n,).
 
