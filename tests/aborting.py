@@ -12,12 +12,23 @@ from rag_rationale.generation import ScriptedEngine
 from rag_rationale.types import Engine, GenerateRequest, TokenEvent
 
 
+class OddError(Exception):
+    """One that cannot be made of its words alone, as pickle would."""
+
+    def __init__(self, *, code: int) -> None:
+        super().__init__(f"code {code}")
+
+
 class AbortingEngine(ScriptedEngine):
-    """Aborts when asked to write on "abort", and writes slowly on "slow"."""
+    """Aborts when asked to write on "abort", fails on "odd", hangs on "hang" and writes slowly on "slow"."""
 
     def generate(self, request: GenerateRequest) -> Iterator[TokenEvent]:
         if request.prefix == "abort":
             os.abort()
+        if request.prefix == "odd":
+            raise OddError(code=7)
+        if request.prefix == "hang":
+            time.sleep(600)
         for event in super().generate(request):
             time.sleep(1 if request.prefix.startswith("slow") else 0)
             yield event

@@ -94,6 +94,14 @@ def ran(command: Sequence[str], *, seconds: float, **options: Any) -> subprocess
         return subprocess.CompletedProcess(command, code, process.stdout, process.stderr)
 
 
+def lives(pid: int) -> bool:
+    """Whether there is such a process that has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def until(holds: Callable[[], object], *, seconds: float = 30.0, of: Process | None = None) -> None:
     """Wait until something holds; the test fails where it does not in time."""
     end = time.monotonic() + seconds

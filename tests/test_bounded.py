@@ -19,20 +19,13 @@ time.sleep(600)
 """
 
 
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
 def test_a_command_that_does_not_end_is_killed_with_its_children_and_quoted() -> None:
     began = time.monotonic()
     with pytest.raises(Failed, match=r"did not end within 1 s; it had said:\s+child \d+") as failed:
         bounded.ran([sys.executable, "-c", _HOLDS], seconds=1)
     assert time.monotonic() - began < 20
     child = int(str(failed.value).rpartition("child ")[2].split()[0])
-    bounded.until(lambda: not _lives(child), seconds=10)
+    bounded.until(lambda: not bounded.lives(child), seconds=10)
 
 
 def test_a_command_that_ends_tells_its_code_and_what_it_said_however_much() -> None:
@@ -51,7 +44,7 @@ def test_a_failing_block_leaves_no_process_behind() -> None:
 
     with pytest.raises(ZeroDivisionError):
         fail()
-    bounded.until(lambda: not _lives(children[0]), seconds=10)
+    bounded.until(lambda: not bounded.lives(children[0]), seconds=10)
 
 
 def test_a_process_that_ends_before_it_said_the_word_fails_at_once() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,7 @@ import bounded
 import pytest
 
 from rag_rationale.errors import BackendError
-from rag_rationale.generation import ScriptedEngine, open_engine
+from rag_rationale.generation import ScriptedEngine, isolated, open_engine
 from rag_rationale.generation.isolated import IsolatedEngine
 from rag_rationale.generation.worker import AT_ONCE
 from rag_rationale.types import GenerateRequest, ScoreRequest
@@ -85,6 +87,52 @@ def test_why_an_engine_cannot_be_opened_is_told(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="closed"):
         engine.score(ScoreRequest("x", ("y",)))
     engine.close()
+
+
+def test_an_error_that_cannot_be_pickled_comes_as_its_words(engine: IsolatedEngine) -> None:
+    for _ in range(2):
+        with bounded.Threads(1, seconds=30) as threads, pytest.raises(BackendError, match="OddError: code 7"):
+            threads.submit(lambda: list(engine.generate(GenerateRequest("odd")))).result()
+
+
+def test_signals_to_end_are_the_parent_s_to_heed(engine: IsolatedEngine) -> None:
+    """systemd sends SIGTERM to every process of a unit, a terminal SIGINT; the service first answers what it began."""
+    events = engine.generate(GenerateRequest("slow a b", max_tokens=9))
+    next(events)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        engine._process.send_signal(number)
+    assert [e.finish for e in events][-1] == "end"
+    assert engine.restarts == 0
+
+
+def test_an_engine_that_hangs_is_killed_when_it_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolated, "_PATIENCE", 0.5)
+    engine = IsolatedEngine(aborting.open_aborting)
+    with bounded.Threads(2, seconds=60) as threads:
+        hanging = threads.submit(lambda: list(engine.generate(GenerateRequest("hang"))))
+        bounded.until(lambda: any(call.started for call in list(engine._calls.values())))
+        threads.submit(engine.close).result()
+        with pytest.raises(BackendError):
+            hanging.result()
+    assert engine._process.returncode == -signal.SIGKILL
+
+
+def test_a_process_whose_parent_died_ends_even_while_its_engine_hangs() -> None:
+    code = """
+import os, sys, threading, time, aborting
+from rag_rationale.generation.isolated import IsolatedEngine
+from rag_rationale.types import GenerateRequest
+engine = IsolatedEngine(aborting.open_aborting)
+threading.Thread(target=lambda: list(engine.generate(GenerateRequest("hang"))), daemon=True).start()
+while not any(call.started for call in list(engine._calls.values())):
+    time.sleep(0.01)
+print(f"worker {engine._process.pid}", file=sys.stderr, flush=True)
+os._exit(0)
+"""
+    with bounded.started([sys.executable, "-c", code]) as process:
+        worker = int(process.match(r"worker (\d+)", seconds=60)[1])
+        assert process.ended(seconds=30) == 0
+        bounded.until(lambda: not bounded.lives(worker), seconds=30, of=process)
 
 
 def test_closing_ends_the_process() -> None:

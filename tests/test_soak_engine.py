@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from rag_rationale.generation import llama
 from rag_rationale.generation.batching import Row
 from rag_rationale.generation.memory import Lane, Memory
 from rag_rationale.generation.native import Logits
+from rag_rationale.types import ScoreRequest
 
 SOAK = scripts.SCRIPTS / "soak" / "engine"
 SEQUENCES = 63
@@ -71,6 +73,33 @@ def soaked(script: ModuleType, patch: pytest.MonkeyPatch, native: Fake, slots: i
     finally:
         engine.close()
     return told
+
+
+def test_an_engine_whose_context_breaks_tells_everybody_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Fake):
+        asked, go = threading.Event(), threading.Event()
+
+        def decode(self, rows: Sequence[Row]) -> list[Logits]:
+            self.asked.set()
+            self.go.wait(30)
+            raise RuntimeError(f"no context for {len(rows)} rows")
+
+        def clear(self) -> None:
+            raise RuntimeError("no memory either")
+
+    native = Broken()
+    monkeypatch.setattr(llama, "Native", lambda *_, **__: native)
+    engine = llama.LlamaEngine("fake", threads=1)
+    request = ScoreRequest("the pool", (" a", " the"))
+    with bounded.Threads(4, seconds=60) as threads:
+        asked = [threads.submit(engine.score, request) for _ in range(4)]
+        assert native.asked.wait(30)
+        bounded.until(lambda: engine.jobs == 4)
+        native.go.set()
+        assert all("broke" in str(each.exception()) or "no context" in str(each.exception()) for each in asked)
+        with pytest.raises(BackendError, match="closed|broke"):
+            engine.score(request)
+        engine.close()
 
 
 def test_an_engine_that_loses_nothing_passes(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

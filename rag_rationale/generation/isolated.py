@@ -21,6 +21,7 @@ from rag_rationale.errors import BackendError
 from rag_rationale.types import Capability, Engine, GenerateRequest, Score, ScoreRequest, TokenEvent
 
 LOG = logging.getLogger("rag_rationale.engine")
+_PATIENCE = 10.0  # seconds for a process to end in
 
 
 @dataclass(slots=True, eq=False)
@@ -88,13 +89,22 @@ class IsolatedEngine:
             self._forget(call)
 
     def close(self) -> None:
-        """End the process once it has answered what it is working on. Calling twice is harmless."""
+        """End the process once it has answered what it is working on, for which it has ten seconds. Calling twice is
+        harmless."""
         with self._lock, suppress(OSError):
             self._closed = True
             self._pipe.send(None)
-        self._process.wait()
+        self._end()
         self._reader.join()
         self._pipe.close()
+
+    def _end(self) -> int:
+        """The exit code of a process that is to end, or is killed."""
+        try:
+            return self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
 
     def _open(self) -> None:
         ours, theirs = Pipe()
@@ -110,11 +120,11 @@ class IsolatedEngine:
             about = ours.recv()
         except (EOFError, OSError) as error:
             raise BackendError(
-                f"The engine's process ended with code {self._process.wait()} before the engine was open.",
+                f"The engine's process ended with code {self._end()} before the engine was open.",
                 remedy="Check the model file and the memory that is free.",
             ) from error
         if isinstance(about, Exception):
-            self._process.wait()
+            self._end()
             raise about
         self._name: str = about[0]
         self._capabilities: frozenset[Capability] = about[1]
@@ -160,7 +170,7 @@ class IsolatedEngine:
     def _reopened(self) -> bool:
         """Whether there is a new process; those that the old one was working on are told."""
         with self._lock:
-            code = self._process.wait() if not self._closed else None
+            code = self._end() if not self._closed else None
             lost = [call for call in self._calls.values() if call.started or self._closed]
             for call in lost:
                 del self._calls[call.number]

@@ -5,6 +5,7 @@ Importing this module loads llama.cpp.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from rag_rationale.generation.native import Native
 from rag_rationale.generation.scheduler import DONE, Scheduler, Task
 from rag_rationale.types import Capability, GenerateRequest, Score, ScoreRequest, TokenEvent
 
+LOG = logging.getLogger("rag_rationale.engine")
 _SEQUENCES = 63  # llama.cpp reserves logits for each
 _LEAVES = 24  # of them for resident prefixes
 _GRACE = 0.004  # seconds in which a client that just got its last answer may ask again and be in the next decode
@@ -132,10 +134,23 @@ class LlamaEngine:
 
     def _serve(self) -> None:
         closing = False
-        while self._scheduler.busy or not closing:
-            closing = self._take() or closing
-            self._scheduler.step()
+        try:
+            while self._scheduler.busy or not closing:
+                closing = self._take() or closing
+                self._scheduler.step()
+        except Exception as error:  # of the context itself: nobody would be answered any more
+            LOG.exception("The engine %s broke.", self._name)
+            self._break(error)
         self._native.close()
+
+    def _break(self, error: Exception) -> None:
+        """Take no more, and tell everybody who waits."""
+        with self._lock:
+            self._closed = True
+            while not self._tasks.empty():
+                if (task := self._tasks.get()) is not None:
+                    self._scheduler.add(task)
+        self._scheduler.give_up(BackendError(f"The engine {self._name!r} broke: {error}.", remedy="Open it again."))
 
     def _take(self) -> bool:
         """Let in what was asked, waiting while there is nothing to do; whether the engine is to close."""

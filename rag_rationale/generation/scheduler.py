@@ -94,6 +94,13 @@ class Scheduler:
         except Exception as error:  # the context is in doubt: whoever had a part in it is told
             self._fail(error)
 
+    def give_up(self, error: Exception) -> None:
+        """Tell every task that there will be no answer."""
+        for task in [*self._waiting, *self._working]:
+            task.say(error)
+        self._waiting.clear()
+        self._working.clear()
+
     def _drop(self) -> None:
         now = time.monotonic()
         for task in [*self._waiting, *self._working]:
