@@ -59,6 +59,35 @@ def test_frames_are_replaced_by_id_added_left_out_and_reworded(tmp_path: Path) -
     assert instead == {"says": "A reviewer adds {{ theirs.np }} {{ theirs.cite }}."}
 
 
+WAYS = """frames:
+  - id: adds
+    kind: merit
+    theirs: {polarity: positive, speakers: one}
+    text:
+      - "A reviewer adds {{ theirs.clause }} {{ theirs.cite }}."
+      - "{{ theirs.clause }}, adds one reviewer {{ theirs.cite }}."
+"""
+
+
+def test_a_frame_of_several_texts_is_as_many_and_is_left_out_reworded_and_replaced_with_all(tmp_path: Path) -> None:
+    made = child(tmp_path, CHILD + WAYS + "---\n")
+    assert list(said(made)) == ["says", "adds", "adds-2"]
+    assert {f.asserts["theirs"].polarity for f in made.frames} == {"positive"}
+    text = HEAD.replace("frames:\n", WAYS) + BODY
+    save(tmp_path / "t" / "en.v1.prompt", text)
+
+    def again(more: str) -> dict[str, str]:
+        (tmp_path / "c" / "en.v1.prompt").write_text(CHILD + more + "---\n", "utf-8")
+        return said(TemplateStore(tmp_path).get("c@v1", language="en"))
+
+    assert list(again('without: ["adds*"]\n')) == ["says"]
+    assert again("words: {adds: tells}\n")["adds-2"].endswith("tells one reviewer {{ theirs.cite }}.")
+    assert list(again(WAYS.replace('      - "A reviewer adds {{ theirs.clause }} {{ theirs.cite }}."\n', ""))) == [
+        "says",
+        "adds",
+    ]
+
+
 def test_words_are_whole_words_and_never_slots(tmp_path: Path) -> None:
     made = child(tmp_path, CHILD + "words: {One: The, says: tells, reviewer: who}\n---\n")
     assert said(made)["says"] == "The who tells {{ theirs.clause }} {{ theirs.cite }}."
@@ -105,6 +134,14 @@ def test_a_body_may_extend_the_body_of_another_template(tmp_path: Path) -> None:
         (CHILD + "verbs: {}\nframes:\n  - {id: x, kind: merit, text: 'Words.'}\n---\n", "c", 7, "rests on no evidence"),
         (CHILD + "---\nAbout {{ title }}.\n{% include 'nowhere.txt' %}\n", "c", 7, "no file 'nowhere.txt'"),
         (CHILD + "---\nAbout {{ title.name }}.\n", "c", 6, "no attribute 'name'"),
+        (CHILD + WAYS + WAYS[8:] + "---\n", "c", 12, "two frames have the same id 'adds'"),
+        (CHILD + WAYS[: WAYS.index("\n      -")] + " []\n---\n", "c", 9, "frame 'adds' has no text"),
+        (
+            CHILD + WAYS.replace(", adds one reviewer {{ theirs.cite }}", "") + "---\n",
+            "c",
+            6,
+            "'adds-2' cites 'theirs' 0",
+        ),
         (CHILD + "requires: {capabilities: [magic]}\n---\n", "c", 5, "requires.capabilities"),
         (CHILD + "tests: [{name: x, request: {}, contain: [a]}]\n---\n", "c", 5, "contain"),
     ],
@@ -160,6 +197,54 @@ def test_a_broken_file_is_reported_and_the_last_good_version_goes_on(
     save(tmp_path / "t" / "en.v1.prompt", HEAD.replace("One reviewer says {", "Somebody says {") + BODY)
     assert templates.get("t", language="en") is not good
     assert templates.faults == []
+
+
+@pytest.mark.parametrize(
+    ("saved", "line", "told"),
+    [
+        (b"---\n# caf\xe9\n---\n", 2, "not UTF-8"),
+        (HEAD.replace("for a test", "for\0a test").encode() + BODY.encode(), 2, "control characters"),
+        (HEAD.encode() + b"---\n{{ title }} {{ 1 / 0 }}\n", 14, "division by zero"),
+        (HEAD.encode() + b"---\n{{ title }}\n{{ title + 1 }}\n", 15, "concatenate str"),
+        (HEAD.encode() + b"---\n{{ title }}{% include 't/en.v1.prompt' %}\n", 14, "recursion"),
+    ],
+)
+def test_whatever_is_saved_the_last_good_version_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: bytes, line: int, told: str
+) -> None:
+    monkeypatch.setattr("rag_rationale.prompting.store.LOOK", 0.0)
+    templates = store(tmp_path)
+    good = templates.get("t", language="en")
+    (tmp_path / "t" / "en.v1.prompt").write_bytes(saved)
+    assert templates.get("t", language="en") is good
+    (fault,) = templates.faults
+    assert (Path(fault.path).name, fault.line) == ("en.v1.prompt", line)
+    assert told in str(fault)
+    (tmp_path / "labels.yaml").write_bytes(b"t: \xff\n")
+    assert templates.get("t", language="en") is good
+    assert any("labels.yaml:1: not UTF-8" in str(f) for f in templates.faults)
+
+
+def test_a_file_saved_by_renaming_is_never_missed_and_one_that_is_deleted_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag_rationale.prompting.store.LOOK", 0.0)
+    templates = store(tmp_path)
+    good, path = templates.get("t", language="en"), tmp_path / "t" / "en.v1.prompt"
+    path.rename(tmp_path / "t" / "en.v1.prompt~")
+    assert templates.get("t", language="en") is good
+    save(path, HEAD.replace("One reviewer says {", "Somebody says {") + BODY)
+    assert said(templates.get("t", language="en"))["says"].startswith("Somebody")
+    path.unlink()
+    assert templates.get("t", language="en").name == "t"
+    with pytest.raises(UnknownTemplateError):
+        templates.get("t", language="en")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_and_end_its_lines_as_windows_does(tmp_path: Path) -> None:
+    plain = store(tmp_path).get("t", language="en").version
+    (tmp_path / "t" / "en.v1.prompt").write_bytes(("\ufeff" + HEAD + BODY).replace("\n", "\r\n").encode())
+    assert TemplateStore(tmp_path).get("t", language="en").version == plain
 
 
 def two_versions(folder: Path, state: Path | None = None) -> TemplateStore:

@@ -2,8 +2,9 @@
 
 `extends: default/en.v1` takes everything from another template, `partials: [no-cures.en]` from
 `partials/no-cures.en.yaml`. Of a mapping the nearest file wins, key by key; frames are replaced by id or added; what is
-forbidden only adds up. `without` leaves inherited frames out (`asked-*`), `words` puts other words into them. It knows
-where each part was written, and nothing of what parts mean.
+forbidden only adds up. `without` leaves inherited frames out (`asked-*`), `words` puts other words into them. A frame
+whose text is a list is as many frames, `says`, `says-2` and so on, and is replaced with all of them. It knows where
+each part was written, and nothing of what parts mean.
 """
 
 from __future__ import annotations
@@ -90,6 +91,27 @@ def read_merged(path: Path, *, root: Path) -> Merged:
     return _merge(path, root, ())
 
 
+def read_text(path: Path) -> str:
+    """The text of a file. TemplateError where it is not UTF-8."""
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise TemplateError(path, line, "not UTF-8.", remedy="Save it in that encoding.") from error
+
+
+def read_yaml(path: Path, text: str, *, first: int = 0) -> Any:
+    """The data of YAML that begins on line `first` + 1 of a file. TemplateError with its line where it is none."""
+    try:
+        return yaml.load(text, yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
+        told = getattr(error, "problem", None) or getattr(error, "reason", "unreadable")
+        raise TemplateError(path, first + 1 + line, f"not YAML: {told}.") from error
+
+
 def strip_head(text: str) -> str:
     """A template's body without its front matter; any other text as it is."""
     found = _HEAD.match(text)
@@ -115,17 +137,29 @@ def _merge(path: Path, root: Path, above: tuple[Path, ...]) -> Merged:
     if "leads" in data:
         data["leads"] = {shape: words.put(str(lead)) for shape, lead in data["leads"].items()}
     data = _over(data, own)
-    seen: set[str] = set()
-    for n, frame in enumerate(_list_of(source, "frames", dict)):
-        id_ = str(frame.get("id"))
-        if id_ in seen:
-            raise source.error(("frames", n), f"two frames have the same id '{id_}'.")
-        seen.add(id_)
-        frames[id_] = (frame, source, n)
+    named = {str(f.get("id")) for f in _list_of(source, "frames", dict)}
+    kept = {id_: f for id_, f in frames.items() if not {id_, re.sub(r"-\d+$", "", id_)} & named}
+    frames = kept | _own_frames(source)
     data["frames"] = [f for f, _, _ in frames.values()]
     sources = (source, *dict.fromkeys(s for part in parts for s in part.sources))
     body = next((s for s in sources if s.body.strip()), source)
     return Merged(data, sources, tuple((s, n) for _, s, n in frames.values()), body)
+
+
+def _own_frames(source: Source) -> dict[str, tuple[dict[str, Any], Source, int]]:
+    """The frames that a file writes, by id, each with its place: one for each of its texts."""
+    found: dict[str, tuple[dict[str, Any], Source, int]] = {}
+    for n, frame in enumerate(_list_of(source, "frames", dict)):
+        id_, text = str(frame.get("id")), frame.get("text")
+        texts = text if isinstance(text, list) else [text]
+        if not texts:
+            raise source.error(("frames", n, "text"), f"frame '{id_}' has no text.")
+        for way, one in enumerate(texts, 1):
+            named = id_ if way == 1 else f"{id_}-{way}"
+            if named in found:
+                raise source.error(("frames", n), f"two frames have the same id '{named}'.")
+            found[named] = ({**frame, "id": named, "text": one} if isinstance(text, list) else frame, source, n)
+    return found
 
 
 def _linked(source: Source, root: Path, above: tuple[Path, ...]) -> Iterator[Path]:
@@ -142,19 +176,14 @@ def _linked(source: Source, root: Path, above: tuple[Path, ...]) -> Iterator[Pat
 
 
 def _read(path: Path) -> Source:
-    text = path.read_text("utf-8")
+    text = read_text(path)
     head, first, body = text, 0, ""
     if path.suffix == ".prompt":
         found = _HEAD.match(text)
         if found is None:
             raise TemplateError(path, 1, "expected YAML front matter between two lines of `---`.")
         head, first, body = found[1], 1, found[2]
-    try:
-        data = yaml.load(head, yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line = first + 1 + (mark.line if mark else 0)
-        raise TemplateError(path, line, f"front matter is not YAML: {error.problem}.") from error
+    data = read_yaml(path, head, first=first)
     if not isinstance(data, dict):
         raise TemplateError(path, first + 1, "expected YAML of the form `key: value`.")
     return Source(path, head, first, data, body)

@@ -16,6 +16,7 @@ from filelock import FileLock
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
 
 from rag_rationale.errors import TemplateError, UnknownTemplateError
+from rag_rationale.prompting.files import read_text, read_yaml
 
 PRODUCTION = "production"
 
@@ -120,11 +121,9 @@ class Labels:
 
 def _read(path: Path, kind: type[_Held]) -> _Held:
     """The file as `kind`; empty where there is no file."""
+    data = read_yaml(path, read_text(path)) if path.is_file() else None
     try:
-        return kind.model_validate(yaml.safe_load(path.read_text("utf-8")) or {} if path.is_file() else {})
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        raise TemplateError(path, line, f"not YAML: {error.problem}.") from error
+        return kind.model_validate(data or {})
     except ValidationError as error:
         raise TemplateError(
             path, 1, "expected `template: {label: version number}`, or `{label: {number: weight}}`."

@@ -18,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from pydantic import ValidationError
 
 from rag_rationale.errors import TemplateError
-from rag_rationale.prompting.files import Merged, Source, read_merged, strip_head
+from rag_rationale.prompting.files import Merged, Source, read_merged, read_text, strip_head
 from rag_rationale.prompting.frames import read_frame
 from rag_rationale.prompting.template import FrontMatter, Template
 from rag_rationale.types import Language
@@ -77,13 +77,13 @@ class _Body:
         self.compiled = self._environment.get_template(name)
 
     def check(self, render: Callable[[], object]) -> None:
-        """Raises TemplateError where the body compiles and does not render."""
+        """Raises TemplateError where the body compiles and does not render, whatever it stumbles over."""
         try:
             render()
-        except jinja2.TemplateError as error:
+        except Exception as error:
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename in ("<template>", "")]
             at = (lines[-1] if lines and lines[-1] else 1) + self._source.body_line - 1
-            raise TemplateError(self._source.path, at, f"{str(error.message).rstrip('.')}.") from error
+            raise TemplateError(self._source.path, at, f"{str(error).rstrip('.')}.") from error
 
     def _walk(self, name: str, text: str, first: int) -> None:
         """Take in a source text whose first line is line `first` of its file, then what it names."""
@@ -104,7 +104,7 @@ class _Body:
                 line = first + _lines_before(re.escape(str(other)), text)
                 raise TemplateError(path, line, f"no file '{other}' in the prompts folder.")
             if other not in self.closure:
-                whole = (self._root / other).read_text("utf-8")
+                whole = read_text(self._root / other)
                 included = strip_head(whole)
                 self._walk(other, included, whole.count("\n") - included.count("\n") + 1)
 

@@ -27,12 +27,16 @@ _Stamps = dict[Path, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What the files said when they were last read: the last good template of each, and what is wrong with which."""
+    """What the files said when they were last read: the last good template of each, and what is wrong with which.
+
+    `gone` are files that were not there, whose templates stay until they are missed again: editors rename to save.
+    """
 
     stamps: _Stamps
     templates: dict[Path, Template]
     labels: Labels | None
     faults: dict[Path, TemplateError]
+    gone: frozenset[Path] = frozenset()
 
 
 class TemplateStore:
@@ -167,7 +171,7 @@ class TemplateStore:
         """What the files say, looked at again where it is time and nobody else is doing so."""
         if time.monotonic() - self._looked >= LOOK and self._lock.acquire(blocking=False):
             try:
-                if self._stamps() != self._read.stamps:
+                if self._read.gone or self._stamps() != self._read.stamps:
                     self._read = self._load(self._read)
                 self._looked = time.monotonic()
             finally:
@@ -200,6 +204,8 @@ class TemplateStore:
                     templates[path] = last.templates[path]
             except FileNotFoundError:
                 continue
+        gone = frozenset(last.templates.keys() - templates.keys() - last.gone)
+        templates |= {path: last.templates[path] for path in gone}
         labels = last.labels
         try:
             labels = Labels(self.folder / STATE_FILE, self._state)
@@ -210,7 +216,7 @@ class TemplateStore:
                 _log.warning("%s%s", fault, " The last good version goes on." if last.stamps else "")
         for template in last.templates.values():
             self._former[f"{template.language} {template.label}"] = template
-        return _Read(stamps, templates, labels, faults)
+        return _Read(stamps, templates, labels, faults, gone)
 
 
 def _sorted(read: _Read) -> list[Template]:
