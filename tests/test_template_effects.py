@@ -130,7 +130,7 @@ def test_a_slot_takes_words_of_its_sides_only(ask: Ask) -> None:
     plan = "plan: {order: [merit], facts: 3}\n"
     clauses = {"bread is baked", "garden seats", "kitchen smokes"}
     assert any(words in ask(plan, max_sentences=6).rationale for words in clauses)
-    barred = ask(plan + 'slots: {clause: {sides: [review]}}\nwithout: ["facts-quote"]', max_sentences=6)
+    barred = ask(plan + 'slots: {clause: {sides: [review]}}\nwithout: ["facts-quote*"]', max_sentences=6)
     assert not any(words in barred.rationale for words in clauses)
     assert "tender and rich" in barred.rationale
 
@@ -203,6 +203,43 @@ def test_a_writer_that_lacks_what_the_template_requires_is_refused_by_name(opene
             opened(f"requires: {{{needs}}}", Plain()).explain(request())
     able = opened("requires: {capabilities: [logprobs], context: 4096}", Plain())
     assert able.explain(request()).status == "grounded"
+
+
+def test_a_frame_that_is_added_changes_no_text_but_those_that_it_is_in(ask: Ask) -> None:
+    ways = """without: ["*"]
+frames:
+  - id: says
+    kind: merit
+    theirs: {polarity: positive, speakers: one}
+    text:
+"""
+    ways += "".join(
+        f'      - "{n}: one reviewer says {{{{ theirs.clause }}}} {{{{ theirs.cite }}}}."\n' for n in range(8)
+    )
+    added = '      - "New: one reviewer says {{ theirs.clause }} {{ theirs.cite }}."\n'
+
+    def told(text: str) -> dict[int, str]:
+        return {seed: ask(text, seed=seed, max_sentences=1).rationale for seed in range(40)}
+
+    before, after = told(ways), told(ways + added)
+    assert len({text[0] for text in before.values()}) == 8
+    changed = [seed for seed in before if before[seed] != after[seed]]
+    assert changed
+    assert all(after[seed].startswith("New: ") for seed in changed)
+    assert len(changed) < 12  # a ninth of forty is expected
+
+
+def test_words_that_begin_a_sentence_have_a_capital_and_are_cited_as_they_stand(ask: Ask) -> None:
+    first = """without: ["*"]
+frames:
+  - {id: a, kind: merit, theirs: {polarity: positive}, text: "{{ theirs.clause }}, says one {{ theirs.cite }}."}
+  - {id: b, kind: merit, facts: {}, text: "{{ facts.identity }}: have a look {{ facts.cite }}."}
+"""
+    reply = ask(first, max_sentences=4)
+    assert len(reply.sentences) > 1
+    assert all(sentence.text[0].isupper() for sentence in reply.sentences)
+    assert "A restaurant with a terrace by the sea: have a look" in reply.rationale
+    assert "a restaurant with a terrace by the sea" in {c.cited_text for s in reply.sentences for c in s.citations}
 
 
 def test_the_temperature_draws_from_the_softmax_of_what_the_ranking_is_worth(tmp_path: Path) -> None:

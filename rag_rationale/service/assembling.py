@@ -43,7 +43,7 @@ class Assembly:
                 citations += made
                 self.text += "".join(f"[{c.label}]" for c in made)
             else:
-                self.text += part if isinstance(part, str) else part.text
+                self.text += draft.shown(part)
         if verdict.label != "supported":
             raise ValueError(f"an unsupported draft must not be served: {verdict.reasons}")
         sentence = Sentence(

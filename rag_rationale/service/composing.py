@@ -72,7 +72,7 @@ class Composition:
             asked=pool.query is not None,
         )
         self._planner = Planner(pool, reader, snapshot, template.meta.plan)
-        salt = f"{request.seed}\0{request.user.id}\0{item.item_id}\0{template.version}"
+        salt = f"{request.seed}\0{request.user.id}\0{item.item_id}"
         self._writer = Writer(template, reader, salt=salt)
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
         self._ranker = Ranker(template, engine, reader.telling, fit, fit.alike, title=item.title, own=own, salt=salt)

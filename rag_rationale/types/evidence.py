@@ -186,6 +186,9 @@ class Cite:
     ends: tuple[int, ...]
 
 
+_BEGIN_LARGE = frozenset(("np", "identity", "clause", "entry"))  # shapes whose spans stand as inside a sentence
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A sentence before its labels are known: fixed words (str), fillers and citation places, in order."""
@@ -217,8 +220,15 @@ class Draft:
             if isinstance(part, Cite):
                 words = words.rstrip(" ")
             else:
-                words += part if isinstance(part, str) else part.text
+                words += self.shown(part)
         return words
+
+    def shown(self, part: str | Filler) -> str:
+        """A part as the sentence shows it: with a capital where it is words of a passage that begin the sentence."""
+        if isinstance(part, str):
+            return part
+        begins = part is self.parts[0] and part.shape in _BEGIN_LARGE
+        return part.text[:1].upper() + part.text[1:] if begins else part.text
 
 
 @dataclass(frozen=True, slots=True)

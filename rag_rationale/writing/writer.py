@@ -7,7 +7,6 @@ is the ranker's and the verifier's business.
 from __future__ import annotations
 
 import hashlib
-import random
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -35,11 +34,15 @@ class _Option:
 
 
 class Writer:
-    """Writes drafts for one request with one template. `salt` varies the wording between requests."""
+    """Writes drafts for one request with one template. `salt` varies the wording between requests.
+
+    Of frames that say as much each is as likely, and which comes first hangs on the salt and their ids alone: a frame
+    that is added or reworded changes no text but those that it is in (rendezvous hashing, Thaler and Ravishankar 1998).
+    """
 
     def __init__(self, template: Template, reader: Reader, *, salt: str) -> None:
         self._template, self._reader = template, reader
-        self._random = random.Random(int.from_bytes(hashlib.sha256(salt.encode()).digest()[:8], "big"))
+        self._place = {f.id: hashlib.sha256(f"{salt}\0{f.id}".encode()).digest() for f in template.frames}
         self._used: list[str] = []
         self._begun: list[str] = []
         self._met: set[str] = set()
@@ -48,8 +51,7 @@ class Writer:
         """Drafts of a plan in one mode, best frame first; none where no frame of the template fits the plan."""
         frames = [f for f in self._template.frames if f.mode == mode and self._fits(f, plan)]
         frames = [f for f in frames if self._used or not f.follows]
-        order = {f.id: (self._begins_alike(f), self._random.random()) for f in frames}
-        for frame in sorted(frames, key=lambda f: (self._used.count(f.id), -self._strength(f), order[f.id])):
+        for frame in sorted(frames, key=self._rank):
             yield from self._fill(frame, plan)
 
     def accept(self, draft: Draft) -> None:
@@ -57,6 +59,9 @@ class Writer:
         self._used.append(draft.frame)
         self._begun.append(opening(draft.words, self._template.language))
         self._met |= {f.evidence.passage.item_id for f in draft.fillers if f.evidence.side == "history"}
+
+    def _rank(self, frame: Frame) -> tuple[int, int, bool, bytes]:
+        return self._used.count(frame.id), -self._strength(frame), self._begins_alike(frame), self._place[frame.id]
 
     def _begins_alike(self, frame: Frame) -> bool:
         """Whether a sentence of this frame would begin as one before it does."""
