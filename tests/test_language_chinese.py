@@ -85,6 +85,42 @@ def test_what_depends_on_more_than_itself_is_no_clause(zh: Chinese, text: str) -
     assert of(zh, text, "clause", "liking", "identity") == {}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "真的诚意之作！",
+        "经典谍战剧，超级稳。",
+        "在邻居的推荐下看了。",
+        "太好看了小船开得太美了。",
+        "山谷里的粮仓改建旅馆。",
+    ],
+)
+def test_what_only_names_or_runs_on_is_no_clause(zh: Chinese, text: str) -> None:
+    assert of(zh, text, "clause") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("山谷里的粮仓改建民宿，一共四间房。", {"山谷里的粮仓改建民宿": "neutral"}),
+        ("比第二季还要狗血。", {}),
+    ],
+)
+def test_what_is_made_of_something_is_called_so(zh: Chinese, text: str, spans: dict[str, str]) -> None:
+    assert of(zh, text, "identity") == spans
+
+
+def test_sentences_without_a_mark_between_them_are_told_with_one(zh: Chinese) -> None:
+    found = of(zh, "剧情紧凑画面精美。", "clause")
+    assert found.keys() == {"剧情紧凑", "画面精美", "剧情紧凑，画面精美"}
+    assert "做工精致程度很高" in of(zh, "做工精致程度很高。", "clause")
+
+
+def test_a_particle_that_the_word_of_degree_does_not_take_is_left_out(zh: Chinese) -> None:
+    assert list(of(zh, "两位主角的演技很自然了。", "clause")) == ["两位主角的演技很自然"]
+    assert list(of(zh, "两位主角的演技太自然了。", "clause")) == ["两位主角的演技太自然了"]
+
+
 def test_what_follows_a_named_subject_does_not_stand_alone(zh: Chinese) -> None:
     found = of(zh, "灯罩很漂亮，拧起来特别费劲。", "clause")
     assert "灯罩很漂亮" in found

@@ -25,8 +25,12 @@ _IS = re.compile(
     r"(?:(?:这|这部剧|这部电影|这部片子|这片子|这剧|本剧|本片|全剧)?(?:真的|绝对|确实|的确|才|就|也|还)?"
     r"(?:算|可以说|堪称|不愧|称得上|真)?(?:是|为)?)"
 )
-_ONE = re.compile(r"一[款个家部本条双件种篇档份支台把副座间类套场群杯趟季]")
+_ONE = re.compile(r"(?<!第)一[款个家部本条双件种篇档份支台把副座间类套场群杯趟季]")
 _HANGS = frozenset("对和跟与同让使令")  # what opens no sentence without a subject
+_MADE = frozenset({"改建", "改造", "改编", "翻新", "改装", "翻拍"})  # what is made of one thing takes 成 to be told so
+_DID = re.compile("(?:看|追|刷|补|买|入手|下单|看完|追完)了$")  # what the reviewer did, and not what the thing is
+_CRIES = re.compile("太[^，的]{1,4}了[^吧啊呀点些，].")  # 太好看了配乐太燃了
+_KIND = re.compile("(?:剧|片|电影|之作|作品)$")
 _DONE_TO = re.compile("[过了].{0,6}[都也](?![没不]).{2,}了$")
 _FUNCTION = ("d", "u", "p", "c", "x", "y", "m", "q", "r", "zg", "f")
 
@@ -77,6 +81,9 @@ class Clauses:
             or self._leaves_out(subject, said)
             or _names(kept)
             or _urges(kept)
+            or (kept[-1].text in self._lists["item_nouns"] and not any(w.tag[0] in "vp" for w in kept))
+            or (kept[0].text in self._lists["liking"] and sum(w.tag == "v" for w in kept[1:]) > 1)
+            or (not subject and _DID.search(_shown(kept)))
         ):
             return None
         nouns = [w for w in subject if w.nominal]
@@ -165,7 +172,13 @@ class Clauses:
             return
         nouns = [w for w in first[:split] if w.nominal]
         kept = _KEPT.findall(joint[0])
-        if split == len(first) and nouns and not rest and first[-1].tag[0] not in "fst":  # 演员的表演，非常到位
+        topic = (
+            split == len(first)
+            and first[-1].tag[0] not in "fst"
+            and first[-1].text[-1] not in "里中上下内"
+            and not _KIND.search(first[-1].text)
+        )
+        if topic and nouns and not rest and self._judges(second):  # 演员的表演，非常到位
             mark = "" if _last_de(first) and self._judging(second[0]) else "，"
             shown = f"{_shown(first)}{mark}{''.join(kept[:1])}{_shown(second)}"
         elif self.predicates(first[split:]) and nouns:
@@ -199,6 +212,7 @@ class Clauses:
             or not (liked[-1].nominal or (liked[-1].tag == "v" and len(liked[-1].text) > 1))
             or (liked[-1].text in self._lists["generic_heads"] and len(liked) < 3)
             or any(w.tag in {"y", "x"} or self._words.negates(w.text) for w in liked)
+            or sum(w.tag == "v" for w in liked) > 1  # 喜欢小猫反复出现又换衣服
         ):
             return None
         span = self._span(kept, "liking", liked[-1].text, _LONGEST_LIKING)
@@ -224,7 +238,7 @@ class Clauses:
         called = own[-1].text in self._lists["item_nouns"] or one is not None
         main = [w for w in own[: _last_de(own)] if w.tag in {"ul", "x"}]
         acts = own[0].nominal and any(w.tag in {"v", "d"} for w in own[: _last_de(own)])
-        if not called or main or acts or any(w.tag == "v" for w in own[_last_de(own) + 2 :]) or own[0].tag == "v":
+        if not called or main or acts or _does(own) or own[0].tag == "v":
             return None
         return self._span(own, "identity", own[-1].text, 30, shortest=3)
 
@@ -252,6 +266,16 @@ class Clauses:
             kept.append(word)
         return kept
 
+    def _judges(self, words: Sequence[Word]) -> bool:
+        """Whether words begin with a judgement, whatever adverb leads it: 非常到位, 都很出色, 没得说."""
+        led = next((w for w in words if w.tag != "d" or w.text in self._lists["degree"]), words[0])
+        return (
+            self._judging(led)
+            or led.tag[0] in "izlr"
+            or self._words.negates(led.text)
+            or bool(self._words.valence(led.text))
+        )
+
     def _judging(self, word: Word) -> bool:
         return word.text in self._lists["degree"] or word.tag.startswith("a")
 
@@ -277,14 +301,22 @@ def _in_chain(unit: Unit) -> bool:
 
 def _runs_on(kept: Sequence[Word]) -> bool:
     """Whether a second sentence begins without a mark: 终于有一部没配音的剧了好看."""
-    return len(kept) > 2 and kept[-2].text == "了" and kept[-1].tag == "a"
+    cried = _CRIES.search(_shown(kept))
+    return cried is not None or (len(kept) > 2 and kept[-2].text == "了" and kept[-1].tag == "a")
 
 
 def _names(kept: Sequence[Word]) -> bool:
     """Whether the words are a thing's name, whatever jieba takes its middle for: 黑麦粉的发酵面包."""
     last = _last_de(kept)
     before, after = kept[:last], kept[last + 1 :]
-    return last > 0 and [w.tag == "v" for w in after] == [True, False] and all(w.nominal for w in (*before, after[1]))
+    made = len(kept) > 2 and kept[-2].text in _MADE and kept[-1].nominal
+    called = last > 0 and [w.tag == "v" for w in after] == [True, False]
+    return made or (called and all(w.nominal for w in (*before, after[1])))
+
+
+def _does(own: Sequence[Word]) -> bool:
+    """Whether something acts behind the last 的, and not only is made (老屋改建民宿)."""
+    return any(w.tag == "v" and w.text not in _MADE for w in own[_last_de(own) + 2 :])
 
 
 def _urges(kept: Sequence[Word]) -> bool:

@@ -7,7 +7,7 @@ anything is for `clauses` to tell.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rag_rationale.language.chinese.words import Word, Words
@@ -30,6 +30,8 @@ _BACK = re.compile(  # 网页上一个字没提: what was not, stands before
 _ANNOUNCES = re.compile(  # 漏洞列一下, 支持一下: what the words do, they do not tell
     r"(?:[列说讲谈聊提评顶]|总结|吐槽|分享|盘点|补充|记录|支持|推荐|安利|鼓励)(?:一下|[几两][点句])[！!~～]*$"
 )
+_VERY = frozenset(("很", "非常", "挺", "十分", "特别", "相当", "比较"))
+_JUDGES = ("a", "z", "i", "l")
 _PARTICLES = frozenset("啊呀吧呢嘛哦哈啦哟呐嘞咯")
 _MORE = re.compile(r"越(?!来越|剧|南|狱|野)")  # 剧情越好 waits for a second 越
 _AFTER = re.compile(
@@ -75,7 +77,11 @@ def _parts(text: str, start: int, end: int, words: Words) -> Iterator[list[Word]
     """Words between marks and spaces, cut again before a conjunction in their midst (剧情不错但是结局草率)."""
     for match in _PART.finditer(text, start, end):
         part: list[Word] = []
-        for word in words.at(text, match.start(), match.end()):
+        own = words.at(text, match.start(), match.end())
+        for i, word in enumerate(own):
+            if len(part) > 1 and _begins_anew(own, i, words):
+                yield part
+                part = []
             turns = word.text == "就是" and part and part[-1].text in {"的", "了"}  # 做工挺好的就是有点重
             if len(part) > 1 and (turns or word.text in words.lists["conjunctions"]):
                 yield part
@@ -83,6 +89,28 @@ def _parts(text: str, start: int, end: int, words: Words) -> Iterator[list[Word]
             part.append(word)
         if part:
             yield part
+
+
+def _begins_anew(own: Sequence[Word], i: int, words: Words) -> bool:
+    """Whether a noun begins the next sentence without a mark: 剧情紧凑画面精美, 瑕不掩瑜视效不错."""
+    word, before = own[i], own[i - 1]
+    if (
+        not word.nominal
+        or len(word.text) < 2
+        or word.text in words.lists["grades"]
+        or not before.tag.startswith(_JUDGES)
+    ):
+        return False
+    said = len(before.text) > 1 or own[i - 2].text in words.lists["degree"]
+    if (
+        not said
+        or before.nominal
+        or not any(w.nominal for w in own[: i - 1])
+        or own[i - 2].text in {"的", "、", "和", "又"}
+    ):
+        return False
+    behind = [w for w in own[i + 1 : i + 4] if w.tag not in {"d", "zg"} and w.text not in words.lists["degree"]]
+    return bool(behind) and behind[0].tag.startswith(_JUDGES) and (len(behind) < 2 or behind[1].text != "的")
 
 
 def trimmed(part: list[Word], words: Words) -> list[Word] | None:
@@ -104,6 +132,8 @@ def trimmed(part: list[Word], words: Words) -> list[Word] | None:
             break
     while part and part[-1].text != "了" and (part[-1].tag in {"y", "e", "o"} or _is_particle(part[-1])):
         part.pop()
+    if len(part) > 3 and part[-1].text == "了" and part[-2].tag[0] == "a" and part[-3].text in _VERY:
+        part.pop()  # 演技很自然了
     return _without_final_de(part, words)
 
 
@@ -152,6 +182,7 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
         or len(HAN.findall(raw)) * 2 < len(raw.replace(" ", ""))
         or raw.count("、") > 4
         or part[0].text in lists["subordinate"] | lists["hanging"]
+        or any(w.text in {"虽然", "虽", "尽管", "即使", "哪怕"} for w in part)
         or part[0].tag in {"uj", "ul", "uv", "ud", "uz", "ug", "y", "k"}
         or (last.text in lists["trailing_bad"] and last.text != "的")
         or dangling

@@ -116,6 +116,8 @@ class Words:
         degree = bool(before) and before[-1].text in self.lists["degree"]
         if word in self.lists["degree"] and len(word) > 1:
             return "d"
+        if word in self.lists["item_nouns"]:
+            return "n"  # 诚意之作 praises, and is a noun for all that
         if self._judges(word) and word not in self.lists["merits"] and (degree or tag[0] not in "nid"):
             return "a"  # 很透气, 剧情拖沓: jieba knows one as a noun, the other not at all
         return tag
