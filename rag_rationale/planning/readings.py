@@ -144,6 +144,7 @@ class Reader:
             and self._says_so(span, evidence)
             and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
+            and not (evidence.side != "item" and self._misspells(span))
         ]
 
     def _weighed(self, evidence: Evidence, analyser: Analyser) -> Iterator[Span]:
@@ -175,6 +176,11 @@ class Reader:
         if lexicon(lang)["staff"].intersection(w.lower() for w in spoken):
             words += spoken
         return any(w.lower() not in self._known and self._rarity.unheard(w) for w in words)
+
+    def _misspells(self, span: Span) -> bool:
+        """Whether a word is in no dictionary, not in the item's own text, and hardly said by anybody else; where the
+        index is too small to tell, none is."""
+        return self._rarity.hears and any(w not in self._known and self._rarity.unheard(w) for w in span.strange)
 
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""

@@ -77,7 +77,8 @@ class Span:
     `start` and `end` are code points in the text and cover every piece. `text` is what a reader sees; its content words
     are the text's own. `head` is the lemma of its head word, lower case: what the span is about. `first_person` tells
     that the span speaks as "I" or "we", so only a quotation may hold it. `article` tells, where the language has them,
-    whether a noun phrase stands with "the" or with the article of its source. `names` look like a person's.
+    whether a noun phrase stands with "the" or with the article of its source. `names` look like a person's, `strange`
+    words are in no dictionary.
     """
 
     text: str
@@ -90,6 +91,7 @@ class Span:
     tense: Literal["past", "present", "none"] = "none"
     article: Literal["definite", "own"] | None = None
     names: tuple[str, ...] = ()
+    strange: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from rag_rationale.errors import ModelMissingError
+from rag_rationale.language.english.flaws import Flaws
 from rag_rationale.language.english.polarity import Valence, irrealis
 from rag_rationale.language.english.spans import SpanFinder
+from rag_rationale.language.lexicon import lexicon
 from rag_rationale.types import Language, Noun, Polarity, Span
 
 _TERM = re.compile(r"[a-z]{3,}")
@@ -36,7 +38,7 @@ class English:
 
         self._nlp = spacy.load(folder)
         self._words = Valence()
-        self._finder = SpanFinder(self._words)
+        self._finder = SpanFinder(self._words, Flaws(self._dictionary(), lexicon("en")))
         self._lock = threading.RLock()
         self._docs: OrderedDict[str, Any] = OrderedDict()  # parsed, least recently asked for first
         self._terms = lru_cache(maxsize=16384)(lambda text: tuple(self._all_terms(text)))
@@ -76,6 +78,12 @@ class English:
     def irrealis(self, text: str) -> bool:
         """Whether the text tells of what was not so: "could have been crisp", "used to be good", "if it were warm"."""
         return irrealis(text)
+
+    def _dictionary(self) -> frozenset[str]:
+        """Lemmas, from the pipeline's own lemmatizer (WordNet's), and the words whose polarity is known."""
+        tables = self._nlp.get_pipe("lemmatizer").lookups
+        index = tables.get_table("lemma_index") if tables.has_table("lemma_index") else {}
+        return frozenset(lemma for lemmas in index.values() for lemma in lemmas) | self._words.known
 
     def _all_terms(self, text: str) -> Iterator[Noun]:
         before = None

@@ -22,8 +22,18 @@ _IRREALIS = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?")
-_TOO = re.compile(r"(?<!not )(?<!n't )(?<!n’t )(?<!never )\btoo ([a-z]+)", re.IGNORECASE)
+_TOO = re.compile(
+    r"(?<!not )(?<!n't )(?<!n’t )(?<!never )"
+    r"\btoo (?!(?:along|coupled|with|and|but|as|for|in|on|at|to|of|from|the|an?)\b)([a-z]+)",
+    re.IGNORECASE,
+)
 _IDIOM = re.compile(r"\b(?:hard|tough|difficult) to (?:beat|fault)\b", re.IGNORECASE)
+_CALLS_FOR = re.compile(  # "the last part needs care" praises nothing
+    r"\b(?:needs?|needed|requires?|required|demands?|takes?|calls? for) "
+    r"(?:(?:a (?:lot|bit) of|some|more|much|great|extra) )?"
+    r"(?:care|caution|attention|patience|help|confidence|support|strength|trust|luck|courage)\b",
+    re.IGNORECASE,
+)
 _PRAISE = 1.7  # "too good" praises, "too sweet" does not
 _POSITIVE, _NEGATIVE = 0.3, -0.2  # VADER's compound score; below 0.3 praise is too faint to be called praise
 
@@ -37,12 +47,13 @@ class Valence:
         self._vader = SentimentIntensityAnalyzer()
         self._vader.lexicon.update(valences("en"))
         self._negations = lexicon("en")["negations"]
+        self.known: frozenset[str] = frozenset(self._vader.lexicon)
 
     def polarity(self, text: str) -> Polarity:
         """Polarity of a clause by its own words; "neutral" where they do not tell."""
         if _IDIOM.search(text):
             return "positive"
-        score = self._vader.polarity_scores(text)["compound"]
+        score = self._vader.polarity_scores(_CALLS_FOR.sub(" ", text))["compound"]
         if (excess := _TOO.search(text)) and self._vader.lexicon.get(excess[1].lower(), 0) < _PRAISE:
             return "negative"
         return "positive" if score >= _POSITIVE else "negative" if score <= _NEGATIVE else "neutral"

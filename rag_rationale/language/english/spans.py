@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rag_rationale.language.english import syntax
+from rag_rationale.language.english.flaws import Flaws, determined
 from rag_rationale.language.english.polarity import Valence
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.types import Polarity, Span
@@ -18,6 +19,7 @@ _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer"
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
 _NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
+_PLACES = {"GPE", "LOC", "NORP", "FAC"}
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
 _ODD = re.compile(
@@ -33,8 +35,8 @@ _REMARK = 8  # words at most
 class SpanFinder:
     """Finds spans by grammar, each with its polarity by `words`."""
 
-    def __init__(self, words: Valence) -> None:
-        self._words, self._lists = words, lexicon("en")
+    def __init__(self, words: Valence, flaws: Flaws) -> None:
+        self._words, self._lists, self._flaws = words, lexicon("en"), flaws
 
     def find(self, doc: Any) -> Iterator[Span]:
         """Noun phrases, clauses, remarks and quotable sentences of a parsed text."""
@@ -67,9 +69,16 @@ class SpanFinder:
         end = last.i if syntax.joins_nothing(last) else sentence.end
         if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : end]) <= 40:
             return
-        raw = sentence.doc[first.i : end].text.strip().rstrip(".,;: ")
+        tokens = sentence.doc[first.i : end]
+        raw = tokens.text.strip().rstrip(".,;: ")
         start = first.idx
-        if not _ODD.search(raw) and not set(raw) & set('“”"'):
+        if (
+            not _ODD.search(raw)
+            and not set(raw) & set('“”"\n')
+            and not self._flaws.addresses(tokens)
+            and not self._flaws.fragment(tokens)
+            and not self._flaws.broken(tokens)
+        ):
             head = sentence.root.lemma_.lower()
             yield Span(
                 raw,
@@ -80,6 +89,7 @@ class SpanFinder:
                 polarity=self._words.polarity(raw),
                 first_person=self._speaks(sentence, "first_person"),
                 names=syntax.names(sentence),
+                strange=self._flaws.strange(tokens),
             )
 
     def _remarks(self, sentence: Any) -> Iterator[Span]:
@@ -110,11 +120,20 @@ class SpanFinder:
             or any(mark in raw for mark in '?!;:()/&–"“”')
             or self._speaks(tokens, "first_person")
             or self._speaks(tokens, "second_person")
+            or self._flaws.broken(tokens)
         ):
             return None
         start = tokens.start_char + tokens.text.index(raw)
-        names = syntax.names(tokens)
-        return Span(raw, start, start + len(raw), "remark", roots[0].lemma_.lower(), polarity=judged, names=names)
+        return Span(
+            raw,
+            start,
+            start + len(raw),
+            "remark",
+            roots[0].lemma_.lower(),
+            polarity=judged,
+            names=syntax.names(tokens),
+            strange=self._flaws.strange(tokens),
+        )
 
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
         while end - start > 4 and doc[end - 2 : end].text.lower() in {"as well", ", true", ", though"}:
@@ -153,15 +172,14 @@ class SpanFinder:
             or syntax.misses(doc, start, end)
             or self._praises_first(subject)
             or syntax.misnames(head)
-            or syntax.one_of_one(tokens)
+            or self._flaws.broken(tokens, led=self._takes_the(subject, head))
         ):
             return None
         offset = tokens.start_char + tokens.text.index(raw)
         kept = [t for t in tokens if t.lower_ not in _ASIDES or (t.lower_ == "too" and t.i + 1 < end)]
         shown = "".join(t.text_with_ws for t in kept).strip(_EDGE)
         shown = self._mid_sentence(shown, tokens[0])
-        bare = subject.tag_ == "NN" and subject.left_edge.i == subject.i and subject.lower_ not in _NO_NOUNS
-        if bare and not doc[subject.i + 1].like_num:  # "step 2 moves" takes no article
+        if self._takes_the(subject, head):
             shown = f"the {shown}"
         return Span(
             re.sub(r"\s+([,.])", r"\1", shown),
@@ -172,7 +190,23 @@ class SpanFinder:
             polarity=self._words.polarity(raw),
             tense="past" if syntax.tense_tag(head) == "VBD" else "present",
             names=syntax.names(tokens),
+            strange=self._flaws.strange(tokens),
         )
+
+    def _takes_the(self, subject: Any, head: Any) -> bool:
+        """Whether an article belongs before a clause's subject: "burger was juicy", "only drawback is the noise"."""
+        first = subject.left_edge
+        if subject.lower_ in _NO_NOUNS or determined(subject) or subject.nbor(1).like_num:  # "step 2 moves"
+            return False
+        if first.i == subject.i and subject.tag_ == "NN":
+            return True
+        judged = head.lemma_ in {"be", "taste", "look", "feel", "seem", "smell"} and any(
+            t.dep_ in {"acomp", "attr"} and t.lower_ != "available" for t in head.children
+        )
+        led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
+        named = {t.ent_type_ for t in subject.doc[first.i : subject.i + 1]} & _NAMED
+        common = named <= _PLACES if subject.tag_ == "NN" else not named and self._flaws.is_noun(subject)
+        return judged and led and common and subject.tag_ in {"NN", "NNP"}
 
     def _praises_first(self, subject: Any) -> bool:
         """Whether a judgement without a verb runs into a clause: "great taste and texture of the ices is good"."""
@@ -266,6 +300,7 @@ class SpanFinder:
                     *shared,
                     article=kind,  # type: ignore[arg-type]
                     names=syntax.names(tokens),
+                    strange=self._flaws.strange(tokens),
                 )
 
     def _mid_sentence(self, text: str, first: Any) -> str:

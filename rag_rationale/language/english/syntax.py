@@ -38,6 +38,7 @@ def misses(doc: Any, start: int, end: int) -> bool:
     cut = after is not None and (after.pos_ in {"AUX", "VERB"} or after.lower_ in {"as", "of", "than", "that"})
     last = doc[end - 1]
     cut |= last.dep_ == "amod" and last.head.i >= end  # "the already beautiful | decor"
+    cut |= after is not None and last.pos_ == "ADJ" and after.pos_ in {"NOUN", "PROPN"}  # "good but ample | parking"
     cut |= after is not None and last.pos_ == "VERB" and after.pos_ in {"DET", "PRON", "NOUN", "PROPN", "ADJ"}
     return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest"})
 
@@ -119,10 +120,10 @@ def agrees(subject: Any, head: Any) -> bool:
     base = head.lemma_ == "be" and any(t.lower_ == "recommend" for t in head.children)  # "is highly recommend"
     twice = head.tag_ in {"VBD", "VBN", "VBZ"} and any(t.lemma_ == "do" and t.dep_ == "aux" for t in head.children)
     verb = _finite(head)
-    return verb is not None and subject.i < head.i and not base and not twice and _same_number(subject, verb)
+    return verb is not None and subject.i < head.i and not base and not twice and same_number(subject, verb)
 
 
-def _same_number(subject: Any, verb: Any) -> bool:
+def same_number(subject: Any, verb: Any) -> bool:
     """Not "the pastas is hot" nor "the behaviour were polite"; a crowd and what is joined may be either."""
     if subject.lemma_.lower() in _CROWDS or any(t.dep_ == "nummod" for t in subject.children):
         return True

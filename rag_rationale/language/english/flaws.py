@@ -1,0 +1,311 @@
+"""What a strict reader would mark in an English sentence, as far as its parse and a dictionary tell.
+
+It reads spaCy's tokens and imports nothing of spaCy; it knows no polarity, no users and no other text. It sees what is
+wrong, not all that is: a sentence without a flaw may still read badly.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+from rag_rationale.language.english import syntax
+
+_PLURAL = frozenset(("they", "we", "these", "those", "you", "both", "many", "few", "several"))
+_SINGULAR = frozenset(("it", "he", "she", "this", "that", "everything", "everyone", "everybody", "nothing", "nobody"))
+_ONE, _MANY, _SELF = (
+    {"is", "was", "has", "does", "'s", "’s"},
+    {"are", "were", "have", "do"},
+    {"is", "are", "has", "does", "were"},
+)
+_MARKS = re.compile(r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|\b[Ii]ts (?:a|an|the|so|very|really|not|been|my|always)\b")
+_ARTICLE = re.compile(r"\b(?:a (?=[aeio])(?!one\b|once\b|eu)|an (?=[bcdfgjklmnpqrstvwz]))", re.IGNORECASE)
+_ADDRESSES = re.compile(
+    r"\b(?:thanks?|thank you|kudos|cheers|shout ?out|hats off|congrat\w*|special mention|keep (?:it|up)|"
+    r"(?:good|great) (?:job|going)|well done|please|(?:can|will) you)\b|\?",
+    re.IGNORECASE,
+)
+_SHORT = 12  # words of a judgement without a verb
+_SPEAKS = {"VERB", "AUX"}
+_QUANTIFIES = {"more", "most", "much", "less", "little", "enough", "such", "each", "every", "another", "any", "some"}
+_ENDS_NOTHING = {
+    "the",
+    "a",
+    "an",
+    "and",
+    "or",
+    "but",
+    "of",
+    "my",
+    "their",
+    "its",
+    "than",
+    "because",
+    "very",
+    "are",
+    "was",
+    "were",
+}
+
+
+class Flaws:
+    """Finds flaws with a dictionary: `words` are lemmas in lower case, `lists` the closed classes of the language."""
+
+    def __init__(self, words: frozenset[str], lists: Mapping[str, frozenset[str]]) -> None:
+        self._words, self._lists = words, lists
+
+    def strange(self, tokens: Iterable[Any]) -> tuple[str, ...]:
+        """Words in small letters that no dictionary has: misspelt, or rare."""
+        return tuple(
+            t.lower_
+            for t in tokens
+            if t.text.isalpha() and t.text.islower() and len(t) > 2 and not t.ent_type_ and not self._known(t)
+        )
+
+    def is_noun(self, token: Any) -> bool:
+        """Whether what is written like a name is a common word of the dictionary."""
+        return token.lower_ in self._words
+
+    def _known(self, token: Any) -> bool:
+        return token.is_stop or token.lemma_.lower() in self._words or token.lower_ in self._words
+
+    def broken(self, tokens: Any, *, led: bool = False) -> str | None:
+        """What is plainly wrong with the words, None where nothing is seen. `led`: an article is put before them."""
+        return next(self._flaws(tokens, led), None)
+
+    def _flaws(self, tokens: Any, led: bool) -> Iterator[str]:
+        raw = tokens.text
+        words = [t for t in tokens if t.is_alpha]
+        if _MARKS.search(raw):
+            yield "mark"
+        if _ARTICLE.search(raw):
+            yield "a before a vowel"
+        if any(t.lower_ in self._lists["slang"] for t in words):
+            yield "slang"
+        if any(t.lower_ in self._lists["no_plurals"] for t in words):
+            yield "plural of what is not counted"
+        if len(words) > 4 and sum(t.text[0].isupper() for t in words) > 0.6 * len(words):
+            yield "capitals"
+        if any(a.lower_ == b.lower_ and a.is_alpha and a.lower_ != "that" for a, b in pairwise(tokens)):
+            yield "a word twice"
+        if words and (words[-1].lower_ in _ENDS_NOTHING and not _asks(words)):
+            yield "breaks off"
+        if syntax.one_of_one(tokens) or _one_of_none(tokens):
+            yield "one of one"
+        for token in tokens:
+            if token.tag_ in syntax.FINITE and (told := self._disagrees(token, tokens)):
+                yield told
+            lacks = token.pos_ in {"NOUN", "PROPN"} and not (led and token.left_edge.i == tokens.start)
+            if lacks and (told := self._bare(token)):
+                yield told
+            if told := _misformed(token):
+                yield told
+        yield from _runs(tokens)
+
+    def addresses(self, tokens: Any) -> bool:
+        """Whether words are to somebody else than who reads them: thanks, cheers, questions."""
+        return _ADDRESSES.search(tokens.text) is not None
+
+    def fragment(self, tokens: Any) -> bool:
+        """Whether words are neither a whole sentence nor a short judgement without a verb."""
+        roots = [t for t in tokens if t.head.i == t.i or not tokens.start <= t.head.i < tokens.end]
+        root = roots[0] if roots else None
+        if root is None:
+            return True
+        if root.pos_ in {"VERB", "AUX"}:
+            return not _whole(root)
+        return any(t.tag_ in syntax.FINITE and t.dep_ != "relcl" for t in tokens) or len(tokens) > _SHORT
+
+    def _disagrees(self, verb: Any, tokens: Any) -> str | None:
+        """Whether a verb has another number than its subject: "the waiters was", "it were", "screens that shows"."""
+        head = verb if verb.dep_ not in {"aux", "auxpass"} else verb.head
+        finite = [t for t in (*head.children, head) if t.tag_ in syntax.FINITE]
+        subject = _subject(verb)
+        if subject is None or finite[0].i != verb.i or verb.tag_ == "MD":
+            return None
+        if not tokens.start <= subject.i < verb.i:
+            return None
+        if head.dep_ == "relcl" and subject.lower_ in {"that", "which", "who"}:
+            subject = head.head
+            if subject.pos_ != "NOUN" or any(t.dep_ == "prep" for t in subject.children) or subject.head.dep_ == "prep":
+                return None  # "one of the places that serves": of either it may be told
+        word, form = subject.lower_, verb.lower_
+        joined = any(t.dep_ == "conj" for t in subject.children)
+        wrong = False
+        if word == "i":
+            wrong = form in _SELF or verb.tag_ == "VBZ"
+        elif subject.pos_ == "PRON" and not joined:
+            wrong = (word in _PLURAL and (form in _ONE or verb.tag_ == "VBZ")) or (
+                word in _SINGULAR and (form in _MANY or verb.tag_ == "VBP")
+            )
+        elif subject.pos_ == "NOUN" and (joined or self._known(subject)):
+            wrong = not syntax.same_number(subject, verb)
+        return f"{subject} {verb}" if wrong else None
+
+    def _bare(self, noun: Any) -> str | None:
+        """A single thing without its article: "is good place", "has nice spread"; "is best place"."""
+        if noun.tag_ not in {"NN", "NNP"} or noun.dep_ not in {"attr", "dobj", "nsubj"} or determined(noun):
+            return None
+        left = [t for t in noun.children if t.i < noun.i]
+        if noun.dep_ == "attr" and any(t.tag_ in {"JJS", "RBS"} for t in left):
+            return f"superlative without article: {noun}"
+        single = noun.lower_ in self._lists["countable"]
+        alone = noun.dep_ == "nsubj" or noun.lemma_.lower() in self._lists["item_words"]
+        return f"no article: {noun}" if single and (left or alone) else None
+
+
+def determined(noun: Any) -> bool:
+    """Whether a noun has an article, a number or a word like one."""
+    return any(
+        t.dep_ in {"det", "poss", "nummod", "predet", "quantmod"}
+        or t.tag_ in {"DT", "PDT", "PRP$", "CD", "WP$"}
+        or t.lower_ in _QUANTIFIES
+        for t in noun.children
+        if t.i < noun.i
+    )
+
+
+def _asks(words: list[Any]) -> bool:
+    return any(t.tag_ in {"WP", "WRB", "WDT"} for t in words)
+
+
+def _one_of_none(tokens: Any) -> bool:
+    """Whether one of a kind is told that is not many: "one of the good lasagne"."""
+    of = [t for t in tokens if t.lower_ == "of" and t.head.lower_ == "one"]
+    for o in of:
+        for noun in o.children:
+            if noun.dep_ == "pobj" and noun.pos_ in {"NOUN", "PROPN"} and noun.tag_ in {"NN", "NNP"}:
+                return any(t.dep_ == "amod" for t in noun.children)
+    return False
+
+
+def _subject(verb: Any) -> Any | None:
+    head = verb if any(t.dep_ in syntax.SUBJECTS for t in verb.children) else verb.head
+    if head.i != verb.i and verb.dep_ not in {"aux", "auxpass"}:
+        return None
+    subjects = [t for t in head.children if t.dep_ in {"nsubj", "nsubjpass"}]
+    return subjects[0] if len(subjects) == 1 else None
+
+
+def _misformed(token: Any) -> str | None:
+    """A form that its neighbours do not allow: "could tried", "was quiet high", "keeps it's warmth", "more nicer"."""
+    doc, i = token.doc, token.i
+    before = doc[i - 1] if i else None
+    after, third = (doc[i + n] if i + n < len(doc) else None for n in (1, 2))
+    if (aux := _helped(token)) is not None and token.tag_ in {"VBD", "VBN", "VBZ"}:
+        return f"{aux} {token}"
+    if before is None or after is None:
+        return None
+    if token.lower_ == "quiet" and before.lemma_ == "be" and after.tag_ in {"JJ", "NN"}:
+        return f"quiet {after}"
+    owned = third is not None and third.pos_ in {"NOUN", "ADJ"} and before.pos_ in {"VERB", "ADP"}
+    if token.lower_ == "it" and after.lower_ in {"'s", "’s"} and owned:
+        return "it's for its"
+    if token.lower_ == "more" and token.head.tag_ in {"JJR", "RBR"} and token.head.i == after.i:
+        return f"more {after}"
+    return None
+
+
+def _helped(verb: Any) -> Any | None:
+    """The word before a verb that takes its bare form: "could", "to", "did"; but "could have tried"."""
+    aux = next((t for t in verb.children if t.dep_ == "aux"), None)
+    if aux is None or aux.i > verb.i or (aux.tag_ not in {"MD", "TO"} and aux.lemma_ != "do"):
+        return None
+    return None if any(t.dep_ in {"aux", "auxpass"} and t.lemma_ in {"have", "be"} for t in verb.children) else aux
+
+
+def _runs(tokens: Any) -> Iterator[str]:
+    """Sentences that follow each other without a word or a mark that joins them, and a noun run into the next."""
+    for one, after in pairwise(tokens):
+        noun = one.pos_ == "NOUN" and after.pos_ == "ADJ" and after.dep_ == "amod" and after.head.i > after.i
+        if (
+            noun
+            and one.dep_ not in {"compound", "amod", "nmod", "npadvmod", "poss", "dative", "dobj"}
+            and one.head.i != after.head.i
+        ):
+            yield f"runs on: {one} {after}"
+    for head in tokens:
+        if head.pos_ not in _SPEAKS or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis"}:
+            continue
+        if start := splice(head, tokens):
+            yield f"runs on before {start}"
+
+
+def splice(head: Any, tokens: Any) -> Any | None:
+    """The first word of a sentence that no word and no mark but a comma joins to what stands before it."""
+    finite = any(t.tag_ in syntax.FINITE for t in (*head.children, head))
+    subject = next((t for t in head.children if t.dep_ in {"nsubj", "nsubjpass", "expl"}), None)
+    if not finite or subject is None:
+        return None
+    first = subject.left_edge
+    leads = [t for t in head.children if t.i < first.i and t.dep_ in {"advmod", "prep", "npadvmod"}]
+    begins = min([first, *(t.left_edge for t in leads)], key=lambda t: t.i)
+    if begins.i <= tokens.start:
+        return None
+    before = tokens.doc[begins.i - 1]
+    if before.i < tokens.start:
+        return None
+    led = [t for t in tokens.doc[tokens.start : begins.i] if t.pos_ in _SPEAKS and t.tag_ in syntax.FINITE]
+    if not led:
+        return None
+    marked = any(t.dep_ in {"mark", "cc", "advmod"} and t.lower_ in _JOINS for t in head.children)
+    if before.text == "," and not marked and head.dep_ in {"ROOT", "ccomp", "conj", "parataxis"}:
+        outer = head.head if head.dep_ != "ROOT" else None
+        if head.dep_ == "ROOT":
+            said = [t for t in head.children if t.dep_ == "ccomp" and t.i < begins.i and _whole(t)]
+            return begins if said else None
+        if outer is not None and outer.i < begins.i and _whole(outer) and not _joined(head, begins):
+            return begins
+        return None
+    if before.is_punct or before.dep_ in {"cc", "mark"} or marked:
+        return None
+    if head.dep_ in {"conj", "parataxis"} and not _joined(head, begins):
+        return begins
+    if head.dep_ == "ROOT":
+        said = [t for t in head.children if t.dep_ == "ccomp" and t.i < begins.i and _whole(t)]
+        return begins if said else None
+    return None
+
+
+_JOINS = {
+    "and",
+    "but",
+    "or",
+    "so",
+    "because",
+    "if",
+    "when",
+    "while",
+    "as",
+    "though",
+    "although",
+    "that",
+    "since",
+    "where",
+    "who",
+    "which",
+    "how",
+    "what",
+    "why",
+    "whether",
+    "unless",
+    "until",
+    "once",
+    "than",
+    "yet",
+    "nor",
+    "plus",
+}
+
+
+def _whole(verb: Any) -> bool:
+    return any(t.dep_ in {"nsubj", "nsubjpass", "expl"} for t in verb.children) and any(
+        t.tag_ in syntax.FINITE for t in (*verb.children, verb)
+    )
+
+
+def _joined(head: Any, begins: Any) -> bool:
+    """Whether "and" or "but" stands between two clauses that belong together."""
+    return any(t.dep_ == "cc" and t.i < begins.i and t.i >= begins.i - 3 for t in (*head.head.children, *head.children))

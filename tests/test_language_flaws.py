@@ -1,0 +1,102 @@
+"""What a strict reader marks in a sentence: such sentences are shown in no form, and their like that are right are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from rag_rationale.types import Analyser, Language
+
+
+def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
+    """Whatever of a text may be shown as a whole: in quotation marks, or as a clause of all its words."""
+    whole = len(text) - 4
+    return [s.text for s in known["en"].spans(text) if s.shape in {"clause", "quote"} and len(s.text) > whole]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The drivers was kind to our children.",
+        "They was kind to our children.",
+        "The hut have a warm drying room.",
+        "We liked the lamps that fits on a shelf.",
+        "The cabin and the sauna was lovely.",
+        "Both guides could spoke three languages.",
+        "This is good place for long walks.",
+        "The shop has nice spread of maps.",
+        "This was best trail of the summer.",
+        "This is one of the lovely trail near the lake.",
+        "The staffs are friendly and quick.",
+        "It is a amazing view from the hut.",
+        "The cabin keeps it's warmth all night.",
+        "Its a lovely walk along the river.",
+        "The soup was lovely , warm and thick.",
+        "I was there and i loved the view.",
+        "The guide was very very patient with us.",
+        "The view from the hut is gud.",
+        "The rent was quiet high for that room.",
+        "The boots are light, they dried over night.",
+        "The boots are light they dried over night.",
+        "The Guide Was Kind And The Hut Was Warm.",
+        "Walked there twice with the whole class and loved it.",
+        "The best parts of the tour are.",
+        "Thanks for the lovely evening at the lake!",
+        "Hill themed guesthouse with a large garden and a view.",
+    ],
+)
+def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser], text: str) -> None:
+    assert shown(known, text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The drivers were kind to our children.",
+        "The hut has a warm drying room and a good view.",
+        "We liked the lamps that fit on a shelf.",
+        "The cabin and the sauna were lovely.",
+        "This is a good place for long walks.",
+        "This is one of the loveliest trails near the lake.",
+        "The crew are friendly and quick.",
+        "It was an hour well spent at an honest price.",
+        "The boots are light, and they dried over night.",
+        "The boots are light because they are made of felt.",
+        "I think the boots are light.",
+        "We waited while the guide unpacked the ropes.",
+        "The guide who led us was patient with the children.",
+        "It is a quiet little village with a good bakery.",
+    ],
+)
+def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str) -> None:
+    assert text.rstrip(".") in [s.text for s in known["en"].spans(text) if s.shape == "quote"]
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("Grilled cheese was juicy.", "the grilled cheese was juicy"),
+        ("Only drawback is the noise.", "the only drawback is the noise"),
+        ("Camp food was good.", "the camp food was good"),
+        ("Berlin is lovely in May.", "Berlin is lovely in May"),
+        ("Two rooms are warm.", "two rooms are warm"),
+        ("Every room is warm.", "every room is warm"),
+    ],
+)
+def test_a_clause_gets_the_article_that_its_subject_lacks(
+    known: Mapping[Language, Analyser], text: str, clause: str
+) -> None:
+    assert clause in [s.text for s in known["en"].spans(text) if s.shape == "clause"]
+
+
+def test_words_that_no_dictionary_has_are_told(known: Mapping[Language, Analyser]) -> None:
+    strange = {s.strange for s in known["en"].spans("The veiw from the balcony was lovely.") if s.shape == "clause"}
+    assert strange == {("veiw",)}
+    assert {s.strange for s in known["en"].spans("The views were lovely and went on for miles.")} == {()}
+
+
+def test_what_needs_care_is_not_praised(known: Mapping[Language, Analyser]) -> None:
+    assert known["en"].polarity("the last ladder needs care") == "neutral"
+    assert known["en"].polarity("the nurses take good care of everybody") == "positive"
+    assert known["en"].polarity("the tower is lovely too coupled with the garden") == "positive"
