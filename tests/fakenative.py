@@ -50,7 +50,6 @@ class FakeNative:
         self.sequences = sequences
         self.cells: list[_Cell] = []
         self.decodes: list[int] = []
-        self.outputs: list[int] = []
         self.loads = 0
         self.fail_next = False
 
@@ -96,7 +95,6 @@ class FakeNative:
             if row.logits:
                 out.append(logits_after([*history]))
         assert all(self.held(s) for s in histories)
-        self.outputs.append(len(out))
         if len(self.cells) > self.context:
             raise BackendError("no slot for the batch")
         return out

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-import subprocess
 import sys
 from pathlib import Path
 
+import bounded
 import numpy as np
 import pytest
 
@@ -173,8 +173,7 @@ for _ in range(200):
 
 
 def test_letting_go_of_a_compiled_model_never_waits_for_a_thread_that_waits_for_it() -> None:
-    command = [sys.executable, "-c", _LET_GO]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    done = bounded.ran([sys.executable, "-c", _LET_GO], seconds=240)
     assert done.returncode == 0, done.stderr
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import bounded
@@ -14,6 +15,7 @@ import pytest
 from rag_rationale.config import load_settings
 from rag_rationale.errors import BackendError
 from rag_rationale.generation import open_engine
+from rag_rationale.generation.batching import EVEN_ROWS, Row
 from rag_rationale.generation.llama import LlamaEngine
 from rag_rationale.models import resolve
 from rag_rationale.types import GenerateRequest, ScoreRequest
@@ -137,6 +139,37 @@ def test_a_score_does_not_depend_on_what_is_cached_or_asked_beside_it(
     scores = engine.score(request)
     assert engine.evaluated_tokens - before < first / 4
     assert [s.logprob for s in scores] == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["gemma-3-270m", "smollm2-135m-instruct"])
+def test_a_row_tells_the_same_to_the_bit_at_whatever_width(name: str) -> None:
+    from rag_rationale.generation.native import Native
+
+    sequences = range(1, EVEN_ROWS[-1] + 1)
+    native = Native(path_of(name), threads=2, context=1024, sequences=len(sequences) + 1)
+    dice = random.Random(6)
+    head = [native.opener, *(dice.randrange(300, 40_000) for _ in range(520))]  # so many cells that a lone row differs
+    told = set()
+    try:
+        for start in range(0, len(head), 40):
+            native.decode([Row(token, start + i, (0,)) for i, token in enumerate(head[start : start + 40])])
+        for sequence in sequences:
+            native.copy(0, sequence, 0)
+        for width in (2, 3, 4, 5, 7, 8, 12, 13, 16, 17, 33, 63):
+            for place, asking in ((0, 1), (width - 1, 2), (width // 2, width)):
+                for at in range(2):  # the second one reads what the first one has written
+                    others = [Row(dice.randrange(300, 40_000), len(head) + at, (2 + i,)) for i in range(width - 1)]
+                    rows = [*others[:place], Row(700 + at, len(head) + at, (1,)), *others[place:]]
+                    order = sorted(range(width), key=lambda i: i != place)  # ours first: it always asks
+                    asks = set(order[:asking])
+                    logits = native.decode([replace(row, logits=i in asks) for i, row in enumerate(rows)])
+                    told.add((at, logits[sorted(asks).index(place)].tobytes()))
+                for sequence in sequences:
+                    native.truncate(sequence, len(head))
+            assert len(told) == 2, f"{width} rows"
+    finally:
+        native.close()
 
 
 @pytest.mark.slow
@@ -321,7 +354,7 @@ def test_typed_control_tokens_are_plain_text(gemma: Path) -> None:
 
 @pytest.mark.slow
 def test_too_long_a_prompt_is_refused_and_the_engine_goes_on(engine: LlamaEngine) -> None:
-    with pytest.raises(BackendError, match=r"prompt has \d{4} tokens .* holds 2040.*context"):
+    with pytest.raises(BackendError, match=r"prompt has \d{4} tokens .* holds 2045.*context"):
         engine.score(ScoreRequest("very " * 3000, (" good",)))
     with pytest.raises(BackendError, match="tokens"):
         list(engine.generate(GenerateRequest("very " * 3000)))

@@ -106,7 +106,6 @@ def test_whatever_runs_beside_a_request_it_gets_what_it_gets_alone_and_leaves_no
     assert most > 8
     assert driver.native.loads > 0, "the context was never full"
     assert all(rows in EVEN_ROWS for rows in driver.native.decodes)
-    assert {n for n in driver.native.outputs if n not in EVEN_ROWS} <= {0}
 
 
 def test_requests_share_decodes() -> None:

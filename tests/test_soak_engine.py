@@ -97,7 +97,7 @@ def test_an_engine_whose_context_breaks_tells_everybody_who_waits(monkeypatch: p
         bounded.until(lambda: engine.jobs == 4)
         native.go.set()
         assert all("broke" in str(each.exception()) or "no context" in str(each.exception()) for each in asked)
-        with pytest.raises(BackendError, match="closed|broke"):
+        with pytest.raises(BackendError, match=r"closed|broke"):
             engine.score(request)
         engine.close()
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 _GROUP = 4
-EVEN_ROWS = range(8, 64, _GROUP)
+EVEN_ROWS = range(2, 64)
 """How many rows a decode may have for its results to be the same to the bit, whatever else is in the batch and wherever
-its cells lie, as long as a sequence's cells lie in the order of its positions. Fewer rows take other kernels, more take
-another attention, and what is left over of groups of four is rounded otherwise where weights are repacked; then
-log-probabilities move by up to 0.5 a token, as activations are quantised anew in each layer. The same goes for the rows
-with logits, which alone pass the last layers."""
+its cells lie, as long as a sequence's cells lie in the order of its positions. A single row is spread over threads by
+its cells, 64 take an attention that goes by tiles of cells; then log-probabilities move by up to 0.5 a token, as
+activations are quantised anew in each layer. `native` sees to it that products go by one kernel at every width."""
+MOST_PADDING = _GROUP - 1
+"""Rows that `evened` adds, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +41,18 @@ def deal(asked: Sequence[int], *, room: int) -> list[int]:
 
 
 def evened(rows: Sequence[Row], padding: Row) -> list[Row]:
-    """The rows, with enough padding behind them, and enough of all with logits, for results to be even.
+    """The rows, with padding behind them where one is alone or all are slower than some more would be.
 
     The padding takes the positions from that of `padding` on.
     """
-    asking = sum(row.logits for row in rows)
-    lacking = _even(asking) - asking if asking else 0
-    spare = [i for i, row in enumerate(rows) if not row.logits][:lacking]
-    even = [replace(row, logits=True) if i in spare else row for i, row in enumerate(rows)]
-    lacking -= len(spare)
-    more = range(_even(len(rows) + lacking) - len(rows))
-    return even + [replace(padding, position=padding.position + i, logits=i < lacking) for i in more]
+    more = range(_even(len(rows)) - len(rows))
+    return [*rows, *(replace(padding, position=padding.position + i) for i in more)]
 
 
 def _even(count: int) -> int:
-    """The least of EVEN_ROWS that is no less."""
-    return max(-(-count // _GROUP) * _GROUP, EVEN_ROWS[0])
+    """The least of EVEN_ROWS that is no less and no slower: past a group, what is left over of groups of four takes a
+    pass of its own over the weights."""
+    return max(count, EVEN_ROWS[0]) if count <= _GROUP else min(-(-count // _GROUP) * _GROUP, EVEN_ROWS[-1])
 
 
 def group(tails: Sequence[Sequence[int]], *, width: int, room: int) -> list[list[int]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag_rationale.generation.batching import EVEN_ROWS, Row
+from rag_rationale.generation.batching import MOST_PADDING, Row
 from rag_rationale.generation.native import Native
 from rag_rationale.generation.prefixes import Node, Prefixes
 
@@ -52,7 +52,7 @@ class Memory:
         self._native = native
         self._spare, self._grave = sequences - 1, sequences - 2
         self._leaves, self._budget = leaves, budget
-        self.limit = native.context - EVEN_ROWS[0]
+        self.limit = native.context - MOST_PADDING
         self.padding = Row(native.opener, 0, (self._spare,))
         self._reset()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 from collections import deque
 from collections.abc import Sequence
 from functools import cached_property
@@ -25,6 +26,10 @@ from rag_rationale.types import Speaker
 
 Logits = NDArray[np.float32]
 """float32, shape (vocabulary,): a view into native memory that the next decode overwrites."""
+
+# For EVEN_ROWS: K-quants by one kernel at every width, not by another one for fewer than eight rows. llama.cpp looks it
+# up at its first product.
+os.environ.setdefault("GGML_CPU_TILED_MM_FORCE", "1")
 
 LOG = logging.getLogger("rag_rationale.llama")
 _WARNING, _ERROR = 3, 4
@@ -59,7 +64,9 @@ class Native:
         _complaints.clear()
         self._context: Any = None
         self._batch: Any = None
-        self._model = C.llama_model_load_from_file(str(path).encode(), C.llama_model_default_params())
+        how = C.llama_model_default_params()
+        how.use_extra_bufts = False  # for EVEN_ROWS: repacked weights go by groups of four rows
+        self._model = C.llama_model_load_from_file(str(path).encode(), how)
         if not self._model:
             raise BackendError(f"llama.cpp cannot load {path}: {_last_words()}", remedy="Check that it is a GGUF file.")
         if C.llama_model_is_recurrent(self._model) or C.llama_model_is_hybrid(self._model):
