@@ -130,6 +130,31 @@ def test_a_verb_without_its_event_row_is_caught(known: Mapping[Language, Analyse
     assert faults(known, right) == ""
 
 
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Move your sign-in codes to a new phone", "“Move your sign-in codes to a new phone”"),
+        ("Printer shows offline", "“Printer shows offline”"),
+        ("Night Ferry Skarvik to Olmouth", "Night Ferry Skarvik to Olmouth"),
+        ("登山鞋", "登山鞋"),
+        ("Say “yes” and mean it", "Say “yes” and mean it"),
+    ],
+)
+def test_a_title_like_a_sentence_stands_in_quotation_marks(
+    known: Mapping[Language, Analyser], title: str, shown: str
+) -> None:
+    met = replace(evidence(title), title=title, side="history", event="view")
+    start, end = met.passage.start, met.passage.end
+    verb, named = (
+        Filler(f"own.{shape}", text, shape, met, start, end, Asserts(side="history", event="any"))  # type: ignore[arg-type]
+        for shape, text in (("verb", "looked at"), ("title", title))
+    )
+    parts = ("You ", verb, " ", named, " ", _cite(met, start, end - start), ".")
+    draft = Draft("match", "slots", "did", "en", parts)
+    assert draft.words == f"You looked at {shown}."
+    assert faults(known, draft) == ""
+
+
 def test_a_rating_that_the_row_lacks_is_caught(known: Mapping[Language, Analyser]) -> None:
     own = replace(evidence(), side="history", event="review", rating=3)
     stars = Filler("own.stars", "5", "stars", own, 10, 20, Asserts(side="history"))

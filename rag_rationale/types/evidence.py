@@ -188,6 +188,13 @@ class Cite:
     ends: tuple[int, ...]
 
 
+def _like_a_sentence(title: str) -> bool:
+    """Whether most longer words have small letters: "Move your sign-in codes", not "Night Ferry to Olmouth"."""
+    longer = [word for word in title.split() if len(word) > 3 and word[0].isalpha() and word.isascii()]
+    small = sum(word[0].islower() for word in longer)
+    return small * 2 > len(longer) and not set(title) & set('“”"')
+
+
 _BEGIN_LARGE = frozenset(("np", "identity", "clause", "entry"))  # shapes whose spans stand as inside a sentence
 
 
@@ -226,9 +233,13 @@ class Draft:
         return words
 
     def shown(self, part: str | Filler) -> str:
-        """A part as the sentence shows it: with a capital where it is words of a passage that begin the sentence."""
+        """A part as the sentence shows it: with a capital where it is words of a passage that begin the sentence, in
+        quotation marks where an English title is written like a sentence and would be read as a part of this one.
+        """
         if isinstance(part, str):
             return part
+        if part.shape == "title" and self.language == "en" and _like_a_sentence(part.text):
+            return f"“{part.text}”"
         begins = part is self.parts[0] and part.shape in _BEGIN_LARGE
         return part.text[:1].upper() + part.text[1:] if begins else part.text
 
