@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, NoReturn
 
 import planted
 import pytest
@@ -201,6 +202,47 @@ def test_of_an_erased_user_nothing_is_left_that_was_written_for_her_or_quotes_he
     assert kept.ask(user={"id": "author-cleo"}, item={"id": "boots"}).cached
     assert other.rationale is not None
     kept.state.close()
+
+
+@pytest.mark.parametrize("erased", ["author-dan", "author-ann"])
+def test_what_was_under_way_when_a_user_was_erased_is_not_kept(
+    own_shop: Explainer, tmp_path: Path, erased: str
+) -> None:
+    """author-dan is quoted, author-ann asks."""
+    kept = Kept(own_shop, tmp_path)
+    steps = kept.answers.steps(ASKED)
+    next(steps)
+    kept.answers.erase(erased)
+    last = list(steps)[-1]
+    assert "zip broke" in _text(last)
+    assert last.rationale is not None
+    assert len(kept.cache) == 0
+    assert (kept.log.get(last.rationale.id) is None) == (erased == "author-ann")
+    assert b"zip broke" not in b"".join(path.read_bytes() for path in tmp_path.glob(FILE + "*"))
+    assert not kept.ask().cached
+    assert kept.ask().cached
+    kept.state.close()
+
+
+def test_a_full_disk_costs_the_cache_and_the_log_but_no_reply(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    first = kept.ask()
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "writing", full)
+        assert kept.ask().cached
+        assert _text(kept.ask(seed=1)) == _text(kept.ask(seed=1)) != ""
+        patch.setattr(RationaleCache, "get", full)
+        assert _text(kept.ask()) == _text(first)
+    assert "cannot be written: database or disk is full" in caplog.text
+    assert "cannot be read: database or disk is full" in caplog.text
+    assert not kept.ask(seed=1).cached
+    monkeypatch.setattr(State, "writing", full)
+    with pytest.raises(sqlite3.OperationalError):  # who asks for this must know
+        kept.answers.erase("author-nobody")
 
 
 def test_an_erased_user_is_unknown_at_once_after_a_restart_and_in_another_process(

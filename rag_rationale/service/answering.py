@@ -5,10 +5,14 @@ Evaluation asks the explainer itself, and leaves no trace.
 
 from __future__ import annotations
 
+import logging
+import math
 import secrets
+import sqlite3
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rag_rationale import __version__
@@ -36,6 +40,8 @@ from rag_rationale.types import (
 )
 
 _MEGABYTE = 1 << 20
+_LONGEST_REQUEST = 3600  # seconds, and more
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Answers:
         explainer.snapshots.on_open = self._forgotten.heed  # before a new version answers anyone
         settled = (__version__, VERSION, explainer.engine.name)
         self._crowds: dict[str, tuple[str, Crowd]] = {}
+        self._erased: dict[str, float] = {}  # users, and when
+        self._keeping = threading.Lock()  # what quotes somebody is kept before she is erased, or not at all
         self._slices = Slices([*settled, str(explainer.settings.min_trust)])
 
     def answer(self, request: RationaleRequest) -> Rationale:
@@ -90,7 +98,7 @@ class Answers:
 
     def many(
         self, requests: Sequence[RationaleRequest], *, stop: threading.Event | None = None
-    ) -> Iterator[tuple[int, Step | RagRationaleError]]:
+    ) -> Generator[tuple[int, Step | RagRationaleError], None, None]:
         """Steps or errors of several requests about one user and one index, by position, as of `Explainer.many`."""
         places: list[_Place | None] = []
         missing: list[int] = []
@@ -100,15 +108,18 @@ class Answers:
             began = time.perf_counter()
             place = self._place(request)
             places.append(place)
-            kept = self.cache.get(place.key) if self.cache is not None and place else None
+            kept = None
+            with _spared("read"):
+                kept = self.cache.get(place.key) if self.cache is not None and place else None
             if kept is None:
                 missing.append(position)
             else:
                 yield from ((position, step) for step in self._again(request, kept, began))
+        began = time.perf_counter()
         for n, step in self.explainer.many([requests[position] for position in missing], stop=stop):
             position = missing[n]
             if isinstance(step, Step) and step.rationale is not None:
-                self._keep(requests[position], places[position], step.rationale)
+                self._keep(requests[position], places[position], step.rationale, began)
             yield position, step
 
     def candidates(self, request: RecommendationRequest, *, stop: threading.Event | None = None) -> list[Candidate]:
@@ -135,11 +146,15 @@ class Answers:
             if self._forgotten.add(self._opened(name), user_id):
                 self._drop(name)
                 held.append(name)
-        return Erased(
-            indexes=tuple(held),
-            rationales=0 if self.cache is None else self.cache.erase(user_id),
-            logged=0 if self.log is None else self.log.erase(user_id),
-        )
+        now = time.perf_counter()
+        with self._keeping:
+            recent = {user: when for user, when in self._erased.items() if now - when < _LONGEST_REQUEST}
+            self._erased = recent | {user_id: now}
+            return Erased(
+                indexes=tuple(held),
+                rationales=0 if self.cache is None else self.cache.erase(user_id),
+                logged=0 if self.log is None else self.log.erase(user_id),
+            )
 
     def evidence(self, evidence_id: str, *, user_id: str | None = None, admin: bool = False) -> SourceReply:
         """A passage inside its whole source, as of `Explainer.evidence`."""
@@ -194,19 +209,30 @@ class Answers:
         spent = round((time.perf_counter() - began) * 1000, 2)
         timings = Timings(retrieve=spent, write=0.0, verify=0.0, total=spent)
         reply = kept.model_copy(update={"id": f"rat_{secrets.token_hex(10)}", "timings_ms": timings})
-        if self.log is not None:
-            self.log.add(reply, user=request.user.id, item=request.item.id, made=kept.id)
+        with self._keeping, _spared("written"):
+            self._note(request, reply, began, made=kept.id)
         yield Step("done", rationale=reply, cached=True)
 
-    def _keep(self, request: RationaleRequest, place: _Place | None, reply: Rationale) -> None:
-        """Cache and log a reply. One that another version of index or template made than its key says is not cached."""
-        told, snapshot = reply.provenance, self.explainer.snapshots.get(request.index)
-        sound = place and told.index == place.index == snapshot.manifest.label and told.template in place.templates
-        if self.cache is not None and place and sound:
-            authors = _authors(reply, snapshot)
-            self.cache.put(place.key, reply, user=request.user.id, authors=authors)
-        if self.log is not None:
-            self.log.add(reply, user=request.user.id, item=request.item.id)
+    def _keep(self, request: RationaleRequest, place: _Place | None, reply: Rationale, began: float) -> None:
+        """Cache and log a reply. One that another version of index or template made than its key says is not cached,
+        nor one that quotes whoever was erased meanwhile.
+        """
+        told = reply.provenance
+        with self._keeping, _spared("written"):
+            snapshot = self._opened(request.index)
+            sound = place and told.index == place.index == snapshot.manifest.label and told.template in place.templates
+            authors = _authors(reply, snapshot) if sound and self._is_known(request, began) else None
+            if self.cache is not None and place and authors is not None:
+                self.cache.put(place.key, reply, user=request.user.id, authors=authors)
+            self._note(request, reply, began)
+
+    def _note(self, request: RationaleRequest, reply: Rationale, began: float, *, made: str | None = None) -> None:
+        if self.log is not None and self._is_known(request, began):
+            self.log.add(reply, user=request.user.id, item=request.item.id, made=made)
+
+    def _is_known(self, request: RationaleRequest, began: float) -> bool:
+        """Whether the user was not erased since a request of hers began."""
+        return request.user.id is None or self._erased.get(request.user.id, -math.inf) < began
 
 
 def open_answers(explainer: Explainer) -> tuple[Answers, State]:
@@ -236,7 +262,16 @@ def purge_answers(settings: Settings, index: str, *, keep: str) -> tuple[int, in
         state.close()
 
 
-def _authors(reply: Rationale, snapshot: Snapshot) -> set[str]:
-    """Whose reviews a reply quotes."""
-    passages = (snapshot.passage(e.id.split(":")[1]) for e in reply.evidence if not e.id.startswith("inline:"))
-    return {p.user_id for p in passages if p is not None and p.user_id is not None}
+def _authors(reply: Rationale, snapshot: Snapshot) -> set[str] | None:
+    """Whose reviews a reply quotes; None where one of them is not there any more."""
+    passages = [snapshot.passage(e.id.split(":")[1]) for e in reply.evidence if not e.id.startswith("inline:")]
+    return None if None in passages else {p.user_id for p in passages if p is not None and p.user_id is not None}
+
+
+@contextmanager
+def _spared(what: str) -> Iterator[None]:
+    """A reply is worth more than a note of it: what the file of cache and log refuses is told of, and that is all."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        _log.error("cache and log cannot be %s: %s", what, error)
