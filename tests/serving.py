@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 import planted
 import pytest
 
-from rag_rationale.api import open_server
+from rag_rationale.api import bind, open_server
 from rag_rationale.building import build
 from rag_rationale.config import Settings, load_settings
 from rag_rationale.embedding import HashedEmbedder
@@ -116,10 +117,16 @@ def events(text: str) -> list[tuple[str, Any]]:
     return found
 
 
+def local(explainer: Explainer) -> socket.socket:
+    """A socket on a free loopback port."""
+    return bind(explainer.settings.model_copy(update={"host": "127.0.0.1", "port": 0}))
+
+
 @contextmanager
 def running(explainer: Explainer) -> Iterator[str]:
     """The base URL of a real server on a free loopback port, stopped at the end."""
-    server, bound = open_server(explainer, "127.0.0.1", 0)
+    bound = local(explainer)
+    server = open_server(explainer, bound)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     with bound:
         thread.start()

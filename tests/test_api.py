@@ -20,10 +20,11 @@ from fastapi.testclient import TestClient
 from starlette.requests import ClientDisconnect
 
 from rag_rationale import errors
-from rag_rationale.api import create_app, examples, open_server, problems, serve
+from rag_rationale.api import Keys, bind, create_app, examples, problems, serve
 from rag_rationale.api.limits import LARGEST_BODY
 from rag_rationale.api.streaming import EventStream
 from rag_rationale.api.workers import Workers
+from rag_rationale.config import Settings
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.service import Explainer, Step
 from rag_rationale.types import Analyser, Language, Rationale, RationaleRequest, Score, ScoreRequest, SourceReply
@@ -465,6 +466,31 @@ def test_a_process_is_ready_once_its_engine_has_answered(explainer: Explainer) -
     assert engine.asked == 2
 
 
+@pytest.mark.parametrize("path", ["/v1/rationales", "/v1/rationales/batch"])
+def test_a_process_whose_engine_broke_is_not_ready_any_more(explainer: Explainer, path: str) -> None:
+    class Breaking(type(explainer.engine)):  # type: ignore[misc]
+        broken = False
+
+        def score(self, request: ScoreRequest) -> list[Score]:
+            if self.broken:
+                raise errors.BackendError("The engine is closed.")
+            return list(super().score(request))
+
+    breaking = serving.Staged(explainer)
+    breaking.go.set()
+    breaking.engine = engine = Breaking()
+    asked = _client(breaking)
+    body = {"index": "shop", "user": {"id": "author-ann"}}
+    body |= {"items": [{"id": "pack"}]} if path.endswith("batch") else {"item": {"id": "pack"}}
+    assert asked.get("/readyz").status_code == 200
+    engine.broken = True
+    assert asked.get("/readyz").status_code == 200  # nobody knows yet
+    assert "model-unavailable" in asked.post(path, json=body).text
+    assert asked.get("/readyz").status_code == 503
+    engine.broken = False
+    assert asked.get("/readyz").status_code == 200
+
+
 def test_the_document_shows_examples_true_to_the_contract_and_every_status(client: TestClient) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     post, get = paths["/v1/rationales"]["post"], paths["/v1/evidence/{evidence_id}"]["get"]
@@ -540,8 +566,9 @@ def test_work_stops_when_the_client_leaves(explainer: Explainer, stream: bool) -
 
 
 def test_connections_send_small_packets_at_once(explainer: Explainer) -> None:
-    _, bound = open_server(explainer, "127.0.0.1", 0)
-    with bound, socket.create_connection(bound.getsockname()):
+    bound = serving.local(explainer)
+    bound.listen()
+    with bound, socket.create_connection(bound.getsockname(), timeout=20):
         accepted, _ = bound.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -551,7 +578,7 @@ def test_serving_tells_where_it_listens_and_what_it_has_loaded(
     explainer: Explainer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
-    serve(explainer, "127.0.0.1", 0)
+    serve(explainer, serving.local(explainer))
     told = capsys.readouterr()
     assert told.out == ""
     assert re.search(r"http://127\.0\.0\.1:[1-9]\d+\n", told.err)
@@ -560,23 +587,22 @@ def test_serving_tells_where_it_listens_and_what_it_has_loaded(
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "no such host"])
-def test_serving_to_other_machines_needs_an_admin_token(
-    folder: Path, known: Mapping[Language, Analyser], monkeypatch: pytest.MonkeyPatch, host: str
-) -> None:
-    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+def test_serving_to_other_machines_needs_a_key(host: str, tmp_path: Path) -> None:
     with pytest.raises(errors.SettingsError, match="RAG_RATIONALE_"):
-        serve(serving.open_planted(folder, known, admin_token=None), host, 0)
+        bind(Settings(host=host, port=0, admin_token=None), Keys(tmp_path))
 
 
-def test_with_an_admin_token_serving_to_other_machines_is_allowed(
-    explainer: Explainer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bound: list[str] = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda _, sockets: bound.append(sockets[0].getsockname()[0]))
-    serve(explainer, "0.0.0.0", 0)
-    assert bound == ["0.0.0.0"]
+def test_with_a_key_or_an_admin_token_serving_to_other_machines_is_allowed(tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    keys.create("shop", "read")
+    for bound in (
+        bind(Settings(host="0.0.0.0", port=0), keys),
+        bind(Settings(host="0.0.0.0", port=0, admin_token="x")),
+    ):
+        with bound:
+            assert bound.getsockname()[0] == "0.0.0.0"
 
 
-def test_a_port_in_use_is_a_setting_to_correct(explainer: Explainer) -> None:
+def test_a_port_in_use_is_a_setting_to_correct() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(errors.SettingsError, match="Cannot listen"):
-        serve(explainer, "127.0.0.1", taken.getsockname()[1])
+        bind(Settings(host="127.0.0.1", port=taken.getsockname()[1]))

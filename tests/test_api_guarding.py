@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,10 @@ import pytest
 import serving
 from fastapi.testclient import TestClient
 
-from rag_rationale.api import Keys, create_app, serve
+import scripts
+from rag_rationale.api import Keys, bind, create_app
 from rag_rationale.api.keys import FILE
+from rag_rationale.cli import serve as cli_serve
 from rag_rationale.cli.main import main
 from rag_rationale.config import Settings
 from rag_rationale.errors import SettingsError
@@ -96,6 +100,22 @@ def test_where_there_are_keys_nobody_reads_without_one(shop: Explainer, tmp_path
         refused = client.post("/v1/rationales", json=serving.REQUEST)
         assert (refused.headers["www-authenticate"], refused.json()["type"]) == ("Bearer", SLUG + "unauthorised")
         assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+        bare = client.get("/readyz")
+        assert bare.json() == {"ready": True, "reason": None, "model": None, "embedder": None, "indexes": None}
+        assert "shop" not in bare.text
+        assert [i["name"] for i in client.get("/readyz", headers=_as(read)).json()["indexes"]] == ["shop"]
+
+
+def test_a_file_of_keys_that_is_damaged_later_lets_nobody_in_either(shop: Explainer, tmp_path: Path) -> None:
+    keys = Keys(tmp_path)
+    token = keys.create("shop", "read")
+    with TestClient(create_app(shop, keys=keys), raise_server_exceptions=False) as client:
+        (tmp_path / FILE).write_text("[{}]")
+        for headers in ({}, _as(token)):
+            assert client.get("/v1/templates", headers=headers).status_code in {401, 500}
+        keys._looked = 0.0
+        assert client.get("/v1/templates", headers=_as(token)).status_code == 500
+        assert client.get("/healthz").status_code == 200
 
 
 def test_a_file_of_keys_that_goes_missing_opens_no_door(shop: Explainer, tmp_path: Path) -> None:
@@ -142,7 +162,7 @@ def test_a_public_address_needs_a_key_and_then_asks_everybody_for_one(
 ) -> None:
     bare = serving.open_planted(shop_folder, known, admin_token=None)
     with pytest.raises(SettingsError, match="keys new"):
-        serve(bare, "0.0.0.0", 0, keys=Keys(tmp_path))
+        bind(Settings(host="0.0.0.0", port=0, admin_token=None), Keys(tmp_path))
     with TestClient(create_app(bare, keys=Keys(tmp_path), keys_required=True)) as client:
         assert client.post("/v1/rationales", json=serving.REQUEST).status_code == 401
 
@@ -198,6 +218,31 @@ def test_a_full_house_refuses_at_once_and_says_when_to_come_back(shop: Explainer
     assert "rag_rationale_queue_waiting 1.0" in told
 
 
+def test_those_let_in_wait_no_longer_however_many_are_refused(shop: Explainer) -> None:
+    """Ten times what is answered when the house is full all the time; scripts/soak/service holds it to a fifth more."""
+
+    class Slow(Explainer):
+        def __init__(self, real: Explainer) -> None:
+            self.__dict__.update(real.__dict__)
+
+        def many(self, requests: Any, **options: Any) -> Iterator[Any]:
+            time.sleep(0.1)
+            yield from super().many(requests, **options)
+
+    clients = scripts.script("soak/clients.py")
+    asks = itertools.repeat(("/v1/rationales", serving.REQUEST))
+    with serving.running(Slow(_with(shop, concurrent=2, queue=4))) as url:
+        full = asyncio.run(clients.Clients(url).until_answered(asks, clients=6, seconds=2))
+        rate = full.statuses[200] / 2
+        heard = asyncio.run(clients.Clients(url).at_rate(asks, rate=10 * rate, seconds=3))
+    assert full.troubles == heard.troubles == 0
+    assert set(full.statuses) == {200}
+    assert set(heard.statuses) == {200, 503}
+    assert heard.statuses[503] > 3 * heard.statuses[200] > rate
+    assert heard.ms(0.99, 200) < 3 * full.ms(0.99, 200)  # with a queue without an end twenty times
+    assert heard.ms(0.5, 503) < full.ms(0.5, 200) / 2
+
+
 def test_waiting_in_the_queue_counts_towards_the_deadline(shop: Explainer) -> None:
     staged = serving.Staged(_with(shop, concurrent=1))
     with serving.running(staged) as url, httpx.Client(base_url=url, timeout=30) as http, bounded.Threads(2) as pool:
@@ -212,28 +257,86 @@ def test_waiting_in_the_queue_counts_towards_the_deadline(shop: Explainer) -> No
     assert {sentence["mode"] for sentence in late["sentences"]} == {"quote"}
 
 
+@pytest.fixture
+def environment(shop: Explainer, tmp_path: Path) -> dict[str, str]:
+    """That of a process of its own over index `shop`."""
+    settings = {"INDEXES": shop.settings.indexes, "STATE": tmp_path, "LLM": "scripted", "EMBEDDER": "hashed", "PORT": 0}
+    return os.environ | {f"RAG_RATIONALE_{name}": str(value) for name, value in settings.items()}
+
+
 @pytest.mark.slow
-@pytest.mark.usefixtures("shop")
-def test_a_server_told_to_stop_ends_what_it_began(shop_folder: Path, tmp_path: Path) -> None:
-    environment = os.environ | {
-        "RAG_RATIONALE_INDEXES": str(shop_folder / "indexes"),
-        "RAG_RATIONALE_STATE": str(tmp_path),
-        "RAG_RATIONALE_LLM": "scripted",
-        "RAG_RATIONALE_EMBEDDER": "hashed",
-        "RAG_RATIONALE_PORT": "0",
-    }
+@pytest.mark.parametrize("isolated", ["false", "true"])
+def test_a_server_told_to_stop_ends_what_it_began(environment: dict[str, str], isolated: str) -> None:
     command = [sys.executable, "-m", "rag_rationale.cli.main", "serve"]
-    with bounded.started(command, env=environment) as process:
+    with bounded.started(command, env=environment | {"RAG_RATIONALE_ISOLATED": isolated}) as process:
         url = process.match(r"listens on (\S+)", seconds=120)[1]
         with httpx.stream("POST", f"{url}/v1/rationales", json=serving.REQUEST | {"stream": True}, timeout=60) as reply:
             chunks, end = reply.iter_text(), time.monotonic() + 60
             assert next(chunks).startswith("event: evidence")
-            process.tell(signal.SIGTERM)
+            os.killpg(process.popen.pid, signal.SIGTERM)  # as systemd does, the engine's process too
             rest = "".join(itertools.takewhile(lambda _: time.monotonic() < end, chunks))
         assert "event: done" in rest
         assert process.ended(seconds=60) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{url}/healthz")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("hangs", "code", "told"),
+    [("score", 0, "1 requests did not stop in time and are left behind"), ("close", 1, r"Timeout \(0:00:06\)!")],
+)
+def test_a_server_told_to_stop_ends_though_its_engine_hangs(
+    environment: dict[str, str], hangs: str, code: int, told: str
+) -> None:
+    program = f"""
+import sys, time
+from rag_rationale.api import serving
+from rag_rationale.cli.main import main
+from rag_rationale.generation import ScriptedEngine
+serving._GRACE, serving._LONGEST_END = 1, {6 if hangs == "close" else 60}
+def hang(*_):
+    print("hangs", file=sys.stderr, flush=True)
+    time.sleep(600)
+ScriptedEngine.{hangs} = hang
+sys.exit(main(["serve"]))
+"""
+    with bounded.started([sys.executable, "-c", program], env=environment) as process:
+        url = process.match(r"listens on (\S+)", seconds=120)[1]
+        with httpx.stream("POST", f"{url}/v1/rationales", json=serving.REQUEST | {"stream": True}, timeout=60) as reply:
+            chunks = reply.iter_text()
+            assert next(chunks).startswith("event: evidence")
+            if hangs == "score":
+                process.match("hangs", seconds=30)
+            process.tell(signal.SIGTERM)
+            assert process.ended(seconds=60) == code, process.stderr
+        assert re.search(told, process.stderr)
+
+
+@pytest.mark.slow
+def test_a_process_told_to_stop_while_it_loads_ends_at_once(environment: dict[str, str]) -> None:
+    program = """
+import sys, time
+from rag_rationale.cli import main, serve
+serve.open_explainer = lambda _: print("loads", file=sys.stderr, flush=True) or time.sleep(600)
+sys.exit(main.main(["serve"]))
+"""
+    with bounded.started([sys.executable, "-c", program], env=environment) as process:
+        process.match("loads", seconds=120)
+        process.tell(signal.SIGTERM)
+        assert process.ended(seconds=20) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(("name", "value"), [("HOST", "0.0.0.0"), ("HOST", "nowhere.invalid"), ("RATE", "often")])
+def test_what_cannot_be_served_so_is_refused_before_anything_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str
+) -> None:
+    monkeypatch.setenv("RAG_RATIONALE_STATE", str(tmp_path))
+    monkeypatch.setenv("RAG_RATIONALE_PORT", "0")
+    monkeypatch.setenv(f"RAG_RATIONALE_{name}", value)
+    monkeypatch.setattr(cli_serve, "open_explainer", lambda _: pytest.fail("it loads"))
+    monkeypatch.setattr(cli_serve, "_log_requests_as_lines", lambda: None)
+    assert main(["serve"]) == 2
 
 
 # --- erasing ----------------------------------------------------------------------------------------------------------

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
+import bounded
 import pytest
 import serving
 from fastapi import Request
 
 from rag_rationale.api.desk import Desk
+from rag_rationale.api.problems import BusyError
 from rag_rationale.api.telemetry import Metrics
 from rag_rationale.api.workers import Workers
 from rag_rationale.embedding import HashedEmbedder
@@ -142,6 +145,90 @@ def test_a_thread_that_still_works_for_nobody_counts_as_running() -> None:
         assert (workers.running, workers.waiting) == (0, 0)
 
     asyncio.run(run())
+
+
+def test_who_is_refused_is_told_to_come_back_once_those_who_wait_have_begun() -> None:
+    async def told(*, spent: float, waiting: int) -> int:
+        workers = Workers(threads=2, waiting=waiting)
+        go = threading.Event()
+
+        def slow() -> Generator[int, None, None]:
+            go.wait(10)
+            yield 1
+
+        workers._took(spent)
+        house = [workers.pull(slow(), tick=0.01) for _ in range(2 + waiting)]
+        assert [await anext(each) for each in house] == [None] * len(house)
+        bounded.until(lambda: workers.waiting == waiting)
+        with pytest.raises(BusyError) as refused:
+            workers.check()
+        go.set()
+        for each in house:
+            await each.aclose()
+        assert await asyncio.to_thread(workers.close)
+        assert f"Try again in {refused.value.wait} second" in refused.value.remedy
+        return refused.value.wait
+
+    assert asyncio.run(told(spent=2.0, waiting=5)) == 6  # 6 x 2 s by two threads
+    assert asyncio.run(told(spent=0.01, waiting=5)) == 1
+    assert asyncio.run(told(spent=500.0, waiting=5)) == 60
+
+
+def test_what_requests_take_is_learnt_from_those_that_ended() -> None:
+    async def run() -> None:
+        workers = Workers(threads=1, waiting=9)
+
+        def slow() -> Generator[int, None, None]:
+            time.sleep(0.3)
+            yield 1
+
+        async def ask() -> list[int | None]:
+            return [each async for each in workers.pull(slow(), tick=5)]
+
+        assert workers.wait == 1
+        assert await ask() == [1]
+        asking = [asyncio.create_task(ask()) for _ in range(10)]
+        await asyncio.sleep(0.05)
+        assert 3 <= workers.wait <= 9  # ten times 0.3 s, on a busy machine more
+        await asyncio.gather(*asking)
+        assert workers.wait == 1
+        assert await asyncio.to_thread(workers.close)
+
+    asyncio.run(run())
+
+
+def test_closing_stops_what_runs_drops_what_waits_and_leaves_behind_what_hangs() -> None:
+    never, heard = threading.Event(), list[str]()
+
+    def heeding(stop: threading.Event) -> Generator[int, None, None]:
+        assert stop.wait(10)
+        heard.append("stopped")
+        yield 1
+
+    def waiting() -> Generator[int, None, None]:
+        heard.append("begun")
+        yield 1
+
+    def hanging() -> Generator[int, None, None]:
+        never.wait(100)
+        yield 1
+
+    async def run(work: Generator[int, None, None], stop: threading.Event, *, ends: bool) -> None:
+        workers = Workers(threads=1)
+        asked = [workers.pull(work, tick=0.01, stop=stop), workers.pull(waiting(), tick=0.01)]
+        assert [await anext(each) for each in asked] == [None, None]
+        assert await asyncio.to_thread(workers.close, seconds=1) == ends
+        for each in asked:
+            with pytest.raises(BusyError, match="about to end"):
+                await anext(each)
+
+    stop = threading.Event()
+    asyncio.run(run(heeding(stop), stop, ends=True))
+    began = time.monotonic()
+    asyncio.run(run(hanging(), threading.Event(), ends=False))
+    assert time.monotonic() - began < 5
+    assert heard == ["stopped"]
+    never.set()
 
 
 def test_a_search_for_items_stops_when_its_client_leaves(shop: Explainer) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPBearer
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -28,7 +30,7 @@ from rag_rationale.types import Rationale, RationaleRequest, SourceReply, Templa
 
 _TEXT: dict[str, Any] = {"max_length": 256, "pattern": r"^[^\x00]*$"}
 _WRITING = ("/v1/rationales", "/v1/rationales/batch", "/v1/recommendations")
-_STATUSES = (400, 401, 404, 409, 413, 422, 429, 500, 503, 504)
+_log = logging.getLogger(__name__)
 
 
 class _Api(FastAPI):
@@ -61,7 +63,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        workers.close()
+        if not await run_in_threadpool(workers.close):  # meanwhile the loop lets go of who still waited
+            _log.error("%d requests did not stop in time and are left behind.", workers.running)
 
     app = _Api(
         title="rag_rationale",
@@ -77,13 +80,13 @@ def create_app(
     app.add_middleware(Guard, keys=keys, admin_token=settings.admin_token, required=keys_required, rates=rates)
     app.add_middleware(Telemetry, metrics=metrics)  # the outermost: it tells of refusals too
     problems.install(app)
-    desk = Desk(given, workers, metrics, default_ms=settings.deadline_ms)
+    desk = Desk(given, workers, metrics, default_ms=settings.deadline_ms, doubt=probe.doubt)
 
     @app.post(
         "/v1/rationales",
         response_model=Rationale,
         summary="Explain why an item fits a user",
-        responses={200: examples.RATIONALES, **problems.documented(_STATUSES)},
+        responses={200: examples.RATIONALES, **problems.documented(problems.OF_WRITING)},
     )
     async def rationales(body: RationaleRequest, request: Request) -> Response:
         """A rationale whose sentences cite their evidence, or an abstention that says why.
@@ -142,9 +145,11 @@ def create_app(
         summary="Whether the engine and an index answer",
         responses={503: {"model": Readiness, "description": "Not ready; `reason` says why."}},
     )
-    def readyz() -> JSONResponse:
+    def readyz(request: Request) -> JSONResponse:
+        """Where keys are asked for, whoever shows none is told only whether, not with what."""
         state = probe.check()
-        return JSONResponse(state.model_dump(), status_code=200 if state.ready else 503)
+        told = state.bare() if reader_of(request).stranger else state
+        return JSONResponse(told.model_dump(), status_code=200 if state.ready else 503)
 
     return app
 

@@ -12,7 +12,7 @@ from fastapi import Request
 
 from rag_rationale.api.telemetry import Metrics, traced, watched
 from rag_rationale.api.workers import Workers
-from rag_rationale.errors import RagRationaleError
+from rag_rationale.errors import BackendError, RagRationaleError
 from rag_rationale.retrieval import Candidate
 from rag_rationale.service import Answers, Step
 from rag_rationale.types import RationaleRequest, RecommendationRequest
@@ -24,11 +24,21 @@ T = TypeVar("T")
 
 
 class Desk:
-    """What the routes ask. `default_ms` is the deadline of a request that names none."""
+    """What the routes ask. `default_ms` is the deadline of a request that names none; `doubt` is called at each failure
+    of the engine.
+    """
 
-    def __init__(self, answers: Answers, workers: Workers, metrics: Metrics, *, default_ms: int) -> None:
+    def __init__(
+        self,
+        answers: Answers,
+        workers: Workers,
+        metrics: Metrics,
+        *,
+        default_ms: int,
+        doubt: Callable[[], None] = lambda: None,
+    ) -> None:
         self.answers = answers
-        self._workers, self._metrics, self._default = workers, metrics, default_ms
+        self._workers, self._metrics, self._default, self._doubt = workers, metrics, default_ms, doubt
 
     def steps(self, body: RationaleRequest, request: Request, *, tick: float) -> AsyncGenerator[Step | None, None]:
         """The steps to one rationale, None whenever `tick` seconds brought none."""
@@ -47,20 +57,28 @@ class Desk:
                     if step.rationale is not None:
                         yield step
 
-        return watched(self._workers.pull(_begun(begin), tick=LOOK, stop=stop), self._metrics, request.scope)
+        return watched(self._workers.pull(self._begun(begin), tick=LOOK, stop=stop), self._metrics, request.scope)
 
     def many(
         self, asked: Sequence[RationaleRequest], request: Request
     ) -> AsyncGenerator[tuple[int, Step | RagRationaleError] | None, None]:
         """The steps to several rationales for one user, by position."""
         stop, due = threading.Event(), self._due(asked)
-        return self._watched(lambda: self.answers.many(due(), stop=stop), stop, request, LOOK)
+
+        def begin() -> Iterator[tuple[int, Step | RagRationaleError]]:
+            with closing(self.answers.many(due(), stop=stop)) as made:
+                for position, step in made:
+                    if isinstance(step, BackendError):
+                        self._doubt()
+                    yield position, step
+
+        return self._watched(begin, stop, request, LOOK)
 
     async def candidates(self, body: RecommendationRequest, request: Request) -> list[Candidate] | None:
         """Items for a user; None where the client has left, which stops the search."""
         stop = threading.Event()
         found = self._workers.pull(
-            _begun(lambda: iter([self.answers.candidates(body, stop=stop)])), tick=LOOK, stop=stop
+            self._begun(lambda: iter([self.answers.candidates(body, stop=stop)])), tick=LOOK, stop=stop
         )
         async with aclosing(found):
             async for made in found:
@@ -73,7 +91,7 @@ class Desk:
     def _watched(
         self, begin: Callable[[], Iterator[T]], stop: threading.Event, request: Request, tick: float
     ) -> AsyncGenerator[T | None, None]:
-        steps = self._workers.pull(_begun(lambda: traced(begin())), tick=tick, stop=stop)
+        steps = self._workers.pull(self._begun(lambda: traced(begin())), tick=tick, stop=stop)
         return watched(steps, self._metrics, request.scope)
 
     def _due(self, asked: Sequence[RationaleRequest]) -> Callable[[], list[RationaleRequest]]:
@@ -87,7 +105,10 @@ class Desk:
 
         return due
 
-
-def _begun(begin: Callable[[], Iterator[T]]) -> Iterator[T]:
-    """The iterator made only when the first item is asked for, closed with this one."""
-    yield from begin()
+    def _begun(self, begin: Callable[[], Iterator[T]]) -> Iterator[T]:
+        """The iterator made only when the first item is asked for, closed with this one."""
+        try:
+            yield from begin()
+        except BackendError:
+            self._doubt()
+            raise

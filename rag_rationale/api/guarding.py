@@ -25,10 +25,13 @@ _GUARDED = ("/v1/", "/metrics")
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who asks: the id of a key, "admin" for the admin token, "" for nobody in particular."""
+    """Who asks: the id of a key, "admin" for the admin token, "" for nobody in particular, who is a `stranger` where
+    keys are asked for.
+    """
 
     id: str
     admin: bool
+    stranger: bool
 
 
 def reader_of(request: Request) -> Reader:
@@ -79,26 +82,27 @@ class Guard:
         self._required = required
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"] == "/healthz":  # a process lives, whatever became of its keys
             await self._app(scope, receive, send)
             return
         shown = _bearer(Headers(scope=scope))
         key = self._keys.find(shown) if self._keys and shown else None
         admin = (key is not None and key.scope == "admin") or self._is_token(shown)
-        scope["reader"] = Reader(key.id if key else "admin" if admin else "", admin)
-        scope["key"] = key
+        self._required = self._required or bool(self._keys and self._keys.all())
+        reader = Reader(key.id if key else "admin" if admin else "", admin, self._required and not (key or admin))
+        scope["reader"], scope["key"] = reader, key
         if scope["path"].startswith(_GUARDED):
             try:
-                self._admit(key, admin)
+                self._admit(reader)
                 self._rates.spend(key)
             except (UnauthorisedError, RateError) as error:
                 await as_reply(error)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _admit(self, key: Key | None, admin: bool) -> None:
-        self._required = self._required or bool(self._keys and self._keys.all())
-        if self._required and key is None and not admin:
+    @staticmethod
+    def _admit(reader: Reader) -> None:
+        if reader.stranger:
             raise UnauthorisedError(
                 "This service asks for a key.", remedy="Send `Authorization: Bearer KEY`; its operator gives keys out."
             )

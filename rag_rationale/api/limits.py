@@ -1,7 +1,8 @@
-"""What a request may not be: larger than a bound, or one too many."""
+"""What a request may not be: larger than a bound, too slow, or one too many."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 
 from starlette.exceptions import HTTPException
@@ -10,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag_rationale.api.problems import BusyError, as_reply, as_response, problem_of
 
 LARGEST_BODY = 1 << 20
+BODY_SECONDS = 20.0
+"""Seconds that a body may take: the largest one at 50 kB/s."""
 
 
 class Room:
@@ -32,7 +35,9 @@ class Room:
 
 
 class BodyLimit:
-    """Answers 413 to a body over `largest` bytes: by its Content-Length before reading, else as soon as it is over."""
+    """Answers 413 to a body over `largest` bytes, by its Content-Length before reading, else as soon as it is over; and
+    408 to one that is not whole after BODY_SECONDS.
+    """
 
     def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY) -> None:
         self._app, self._largest = app, largest
@@ -42,12 +47,22 @@ class BodyLimit:
             return await self._app(scope, receive, send)
         if any(size > self._largest for size in _declared(scope)):
             return await as_response(problem_of(self._refusal()))(scope, receive, send)
-        received = 0
+        received, whole = 0, False
+        end = asyncio.get_running_loop().time() + BODY_SECONDS
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, whole
+            if whole:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(end):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(
+                    408, f"The body was not whole after {BODY_SECONDS:g} s.", headers={"Connection": "close"}
+                ) from None
             received += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if received > self._largest:
                 raise self._refusal()
             return message

@@ -54,7 +54,7 @@ def router(desk: Desk) -> APIRouter:
         "/rationales/batch",
         response_model=BatchReply,
         summary="Explain several items to one user",
-        responses=problems.documented((400, 401, 404, 409, 413, 422, 429, 500, 503, 504)),
+        responses=problems.documented(problems.OF_WRITING),
     )
     async def batch(body: BatchRequest, request: Request) -> Response:
         """One entry per item, in order: its rationale, or the problem it met, which leaves the others alone."""
@@ -68,7 +68,7 @@ def router(desk: Desk) -> APIRouter:
         "/recommendations",
         response_model=RecommendationReply,
         summary="Find items for a user, each with its rationale",
-        responses=problems.documented((400, 401, 404, 409, 413, 422, 429, 500, 503, 504)),
+        responses=problems.documented(problems.OF_WRITING),
     )
     async def recommendations(body: RecommendationRequest, request: Request) -> Response:
         """Items of the index that the user has not met, nearest her taste, as varied as asked.

@@ -23,13 +23,19 @@ from starlette.responses import Response
 from rag_rationale import errors
 
 MEDIA_TYPE = "application/problem+json"
+OF_WRITING = (400, 401, 404, 408, 409, 413, 422, 429, 500, 503, 504)
+"""What the routes that write rationales may answer beside 200."""
 _MOST_FAULTS = 20
 _LONGEST_FIELD = 120
 _log = logging.getLogger(__name__)
 
 
 class BusyError(errors.RagRationaleError):
-    """As many requests wait as are let wait."""
+    """As many requests wait as are let wait; `wait` is after how many seconds there may be room."""
+
+    def __init__(self, what: str, *, remedy: str = "", wait: int = 1) -> None:
+        super().__init__(what, remedy=remedy)
+        self.wait = wait
 
 
 class UnauthorisedError(errors.RagRationaleError):
@@ -135,9 +141,7 @@ def as_response(problem: Problem, headers: Mapping[str, str] | None = None) -> R
 def as_reply(error: Exception) -> Response:
     """The reply to an error, with the headers that its status asks for."""
     headers = dict((error.headers or {}) if isinstance(error, HTTPException) else {})
-    if isinstance(error, BusyError):
-        headers["Retry-After"] = "1"
-    elif isinstance(error, RateError):
+    if isinstance(error, BusyError | RateError):
         headers["Retry-After"] = str(error.wait)
     elif isinstance(error, UnauthorisedError):
         headers["WWW-Authenticate"] = "Bearer"

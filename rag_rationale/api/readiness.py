@@ -7,10 +7,11 @@ import threading
 
 from pydantic import BaseModel
 
-from rag_rationale.errors import RagRationaleError
+from rag_rationale.errors import DeadlineError, RagRationaleError
 from rag_rationale.service import Explainer
 from rag_rationale.types import GenerateRequest, ScoreRequest
 
+_PATIENCE_MS = 10_000  # of the first question to the engine
 _log = logging.getLogger(__name__)
 
 
@@ -27,21 +28,31 @@ class IndexState(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Body of `/readyz`. `reason` says why not, null where ready."""
+    """Body of `/readyz`. `reason` says why not, null where ready. The rest is null for those who may not know."""
 
     ready: bool
     reason: str | None
-    model: str
-    embedder: str
-    indexes: list[IndexState]
+    model: str | None = None
+    embedder: str | None = None
+    indexes: list[IndexState] | None = None
+
+    def bare(self) -> Readiness:
+        """The same without names."""
+        return Readiness(ready=self.ready, reason=self.reason)
 
 
 class Probe:
-    """Asks the engine once, and the indexes every time. Safe to share between threads."""
+    """Asks the engine until it has answered and again once it is doubted, the indexes every time. Safe to share between
+    threads.
+    """
 
     def __init__(self, explainer: Explainer) -> None:
         self._explainer = explainer
         self._lock = threading.Lock()
+        self._answered = False
+
+    def doubt(self) -> None:
+        """Ask the engine anew: it failed somebody."""
         self._answered = False
 
     def check(self) -> Readiness:
@@ -92,7 +103,8 @@ def open_indexes(explainer: Explainer) -> list[IndexState]:
 def _ask(explainer: Explainer) -> None:
     engine = explainer.engine
     if "logprobs" in engine.capabilities:
-        engine.score(ScoreRequest(prefix="One two three", candidates=(" four",)))
+        engine.score(ScoreRequest(prefix="One two three", candidates=(" four",), deadline_ms=_PATIENCE_MS))
     else:
-        for _ in engine.generate(GenerateRequest(prefix="One two three", max_tokens=1)):
-            pass
+        for event in engine.generate(GenerateRequest("One two three", max_tokens=1, deadline_ms=_PATIENCE_MS)):
+            if event.finish == "deadline":
+                raise DeadlineError(f"The engine did not answer within {_PATIENCE_MS} ms.")

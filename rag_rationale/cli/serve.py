@@ -8,7 +8,8 @@ import signal
 import sys
 from typing import Any
 
-from rag_rationale.api import Keys, serve, telemetry
+from rag_rationale.api import Keys, bind, serve, telemetry
+from rag_rationale.api.guarding import Rates
 from rag_rationale.config import load_settings
 from rag_rationale.connect import open_explainer
 from rag_rationale.service import open_answers
@@ -26,12 +27,16 @@ def _serve(options: argparse.Namespace) -> int:
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s %(message)s")
     _log_requests_as_lines()
     telemetry.export_spans()
-    signal.signal(signal.SIGTERM, _stop)  # after the server has drained: without it the process would not end itself
-    explainer = open_explainer(settings)
     keys = Keys(settings.state)
+    Rates(settings.rate)
+    bound = bind(settings, keys)  # what cannot be served so is refused before a model is loaded
+    explainer = open_explainer(settings)
     answers, state = open_answers(explainer)
+    # For the time after the server has drained, when it would else end the process where it stands. Not before: while
+    # a model loads the interpreter may be in a callback of native code, which swallows what a handler raises.
+    signal.signal(signal.SIGTERM, _stop)
     try:
-        serve(explainer, settings.host, settings.port, answers=answers, keys=keys)
+        serve(explainer, bound, answers=answers, keys=keys)
     finally:
         explainer.close()
         state.close()
