@@ -116,6 +116,43 @@ def test_sentences_without_a_mark_between_them_are_told_with_one(zh: Chinese) ->
     assert "做工精致程度很高" in of(zh, "做工精致程度很高。", "clause")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "两位老演员都演的很好。",
+        "好好休息多喝热水。",
+        "勇气和创造，结尾处理得很稳。",
+        "歌手好酷好",
+        "剧情线发展的太慢了。",
+    ],
+)
+def test_what_is_misspelt_cut_off_or_said_to_others_is_no_clause(zh: Chinese, text: str) -> None:
+    assert of(zh, text, "clause").keys() <= {"结尾处理得很稳"}
+
+
+def test_one_thing_takes_no_word_for_all_of_several(zh: Chinese) -> None:
+    assert "配乐无可挑剔" in of(zh, "剧情，摄影，配乐都无可挑剔。", "clause")
+    assert "剧情、摄影和配乐都很出色" in of(zh, "剧情、摄影和配乐都很出色。", "clause")
+    assert "每个镜头都很美" in of(zh, "每个镜头都很美。", "clause")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2021.5.3 和同学重看一遍还是觉得好看。",
+        "挺好的片子 只是结尾不太合胃口罢了。",
+        "喜欢那样的哥哥和妹妹。",
+        "很好看，期待第二季。",
+    ],
+)
+def test_a_sentence_about_its_writer_or_to_others_is_no_quotation(zh: Chinese, text: str) -> None:
+    assert of(zh, text, "quote") == {}
+
+
+def test_a_sentence_of_two_minds_neither_praises_nor_blames(zh: Chinese) -> None:
+    assert of(zh, "摄影很美，但是有一段我没看懂。", "quote") == {"摄影很美，但是有一段我没看懂": "neutral"}
+
+
 def test_a_particle_that_the_word_of_degree_does_not_take_is_left_out(zh: Chinese) -> None:
     assert list(of(zh, "两位主角的演技很自然了。", "clause")) == ["两位主角的演技很自然"]
     assert list(of(zh, "两位主角的演技太自然了。", "clause")) == ["两位主角的演技太自然了"]

@@ -12,7 +12,7 @@ from functools import lru_cache
 from rag_rationale.language.chinese.clauses import Clauses
 from rag_rationale.language.chinese.nouns import Nouns
 from rag_rationale.language.chinese.polarity import irrealis, polarity
-from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, announces, units
+from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, announces, divided, quotable, units
 from rag_rationale.language.chinese.words import Words
 from rag_rationale.types import Language, Noun, Polarity, Span
 
@@ -81,6 +81,7 @@ class Chinese:
                 and raw[0] not in "了的着过呢吧"
                 and not ODD.search(raw)
                 and not announces(raw)
+                and quotable(raw)
                 and not set(raw) & set('“”"')
             ):
                 words = self._words.cut(raw)
@@ -90,7 +91,7 @@ class Chinese:
                     end,
                     "quote",
                     next((w.text for w in words if w.nominal), ""),
-                    polarity=self._polarity(raw),
+                    polarity="neutral" if divided(raw) else self._polarity(raw),
                     first_person=self._words.has(words, "first_person"),
                     names=self._nouns.people(raw),
                 )

@@ -32,6 +32,10 @@ _DID = re.compile("(?:看|追|刷|补|买|入手|下单|看完|追完)了$")  # 
 _CRIES = re.compile("太[^，的]{1,4}了[^吧啊呀点些，].")  # 太好看了配乐太燃了
 _KIND = re.compile("(?:剧|片|电影|之作|作品)$")
 _DONE_TO = re.compile("[过了].{0,6}[都也](?![没不]).{2,}了$")
+_SEVERAL = frozenset(
+    ["和", "与", "跟", "及", "以及", "、", "连", "全", "全部", "所有", "还有", "大家", "男女", "各", "每"]
+)
+_EXHORTS = frozenset({"好好", "争取", "努力", "尽量", "赶紧", "赶快", "欢迎", "愿", "祝", "祝愿", "但愿", "望", "求"})
 _FUNCTION = ("d", "u", "p", "c", "x", "y", "m", "q", "r", "zg", "f")
 
 
@@ -80,6 +84,7 @@ class Clauses:
             or self._heaps(kept)
             or self._leaves_out(subject, said)
             or _names(kept)
+            or _lists(kept)
             or _urges(kept)
             or (kept[-1].text in self._lists["item_nouns"] and not any(w.tag[0] in "vp" for w in kept))
             or (kept[0].text in self._lists["liking"] and sum(w.tag == "v" for w in kept[1:]) > 1)
@@ -181,7 +186,7 @@ class Clauses:
         if topic and nouns and not rest and self._judges(second):  # 演员的表演，非常到位
             mark = "" if _last_de(first) and self._judging(second[0]) else "，"
             shown = f"{_shown(first)}{mark}{''.join(kept[:1])}{_shown(second)}"
-        elif self.predicates(first[split:]) and nouns:
+        elif self.predicates(first[split:]) and nouns and not _lists(first):
             shown = f"{_shown(first)}，{''.join(kept[:1])}{_shown(second)}"
         else:
             return
@@ -263,8 +268,16 @@ class Clauses:
                 continue
             if before and word.text == before.text and len(word.text) > 1:
                 continue
+            if word.text == "都" and before and before.nominal and added and not self._several(words[:i]):
+                continue  # 音乐都无可挑剔, of which the rest stood before
             kept.append(word)
         return kept
+
+    def _several(self, words: Sequence[Word]) -> bool:
+        """Whether words name more than one thing, or all of one: what 都 speaks of."""
+        texts = {w.text for w in words}
+        many = any(w.tag[0] in "mqr" or w.text.endswith("们") for w in words)
+        return many or len([w for w in words if w.nominal]) > 2 or bool(texts & _SEVERAL)
 
     def _judges(self, words: Sequence[Word]) -> bool:
         """Whether words begin with a judgement, whatever adverb leads it: 非常到位, 都很出色, 没得说."""
@@ -319,11 +332,20 @@ def _does(own: Sequence[Word]) -> bool:
     return any(w.tag == "v" and w.text not in _MADE for w in own[_last_de(own) + 2 :])
 
 
+def _lists(kept: Sequence[Word]) -> bool:
+    """Whether the words only name one thing and another: 情怀和创造, whatever jieba takes 创造 for."""
+    return len(kept) > 2 and kept[-2].text in {"和", "与", "及", "以及"}
+
+
 def _urges(kept: Sequence[Word]) -> bool:
     """Whether somebody is told what to do: 大家不要刷屏了, 还是去逛街吧不适合跑步."""
     texts = [w.text for w in kept]
-    return any(
-        w in {"不要", "别", "请", "点赞", "加油"} or (w == "吧" and i + 1 < len(texts)) for i, w in enumerate(texts)
+    return (
+        texts[0] in _EXHORTS
+        or texts[:2] == ["好", "好"]
+        or any(
+            w in {"不要", "别", "请", "点赞", "加油"} or (w == "吧" and i + 1 < len(texts)) for i, w in enumerate(texts)
+        )
     )
 
 

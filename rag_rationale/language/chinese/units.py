@@ -32,6 +32,10 @@ _ANNOUNCES = re.compile(  # 漏洞列一下, 支持一下: what the words do, th
 )
 _VERY = frozenset(("很", "非常", "挺", "十分", "特别", "相当", "比较"))
 _JUDGES = ("a", "z", "i", "l")
+_NO_QUOTE = re.compile(
+    r"\d{4}[.年/-]\d+[.月/-]\d|码住|打卡|点赞|加油|大卖|祝(?!福)|期待第|[这那](?:样的|种)|  |罢了|求(?:更|你|别|求|第)"
+)
+_TURNS = re.compile(r"[，, ](?:但|不过|可惜|只是|可是|然而|却|就是(?!说|因))")
 _PARTICLES = frozenset("啊呀吧呢嘛哦哈啦哟呐嘞咯")
 _MORE = re.compile(r"越(?!来越|剧|南|狱|野)")  # 剧情越好 waits for a second 越
 _AFTER = re.compile(
@@ -79,7 +83,7 @@ def _parts(text: str, start: int, end: int, words: Words) -> Iterator[list[Word]
         part: list[Word] = []
         own = words.at(text, match.start(), match.end())
         for i, word in enumerate(own):
-            if len(part) > 1 and _begins_anew(own, i, words):
+            if part and _begins_anew(own, i, words):
                 yield part
                 part = []
             turns = word.text == "就是" and part and part[-1].text in {"的", "了"}  # 做工挺好的就是有点重
@@ -101,6 +105,8 @@ def _begins_anew(own: Sequence[Word], i: int, words: Words) -> bool:
         or not before.tag.startswith(_JUDGES)
     ):
         return False
+    if i == 1 and len(before.text) == 4 and before.tag[0] in "zil":  # 简简单单节奏很好
+        return _judged_next(own, i, words)
     said = len(before.text) > 1 or own[i - 2].text in words.lists["degree"]
     if (
         not said
@@ -109,7 +115,13 @@ def _begins_anew(own: Sequence[Word], i: int, words: Words) -> bool:
         or own[i - 2].text in {"的", "、", "和", "又"}
     ):
         return False
-    behind = [w for w in own[i + 1 : i + 4] if w.tag not in {"d", "zg"} and w.text not in words.lists["degree"]]
+    return _judged_next(own, i, words)
+
+
+def _judged_next(own: Sequence[Word], i: int, words: Words) -> bool:
+    behind = list(own[i + 1 : i + 4])
+    while len(behind) > 1 and (behind[0].tag in {"d", "zg"} or behind[0].text in words.lists["degree"]):
+        behind = behind[1:]
     return bool(behind) and behind[0].tag.startswith(_JUDGES) and (len(behind) < 2 or behind[1].text != "的")
 
 
@@ -191,6 +203,8 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
         or _AFTER.search(raw)
         or _BACK.search(raw)
         or announces(raw)
+        or _misspells(part, words)
+        or (last.text == "好" and len(part) > 1 and part[-2].tag[0] in "az")  # 好酷好, cut off
         or len(_MORE.findall(raw)) == 1
         or set(raw) & set("我咱俺你您")
         or words.has(part, "first_person")
@@ -202,6 +216,17 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
     )
 
 
+def _misspells(part: list[Word], words: Words) -> bool:
+    """Whether 的 stands for 得, which a careful writer does not mix up: 演的很好, 拍的层层深入."""
+    for i, (verb, de, after) in enumerate(zip(part, part[1:], part[2:], strict=False)):
+        acts = verb.tag == "v" or (verb.tag == "vn" and after.text in words.lists["degree"])
+        said = de.text == "的" and acts and verb.text not in {"是", "有", "喜欢", "爱", "让", "使"}
+        judged = after.text in words.lists["degree"] or after.tag[0] in "azil" or words.negates(after.text)
+        if said and (judged or words.valence(after.text)) and not any(w.nominal for w in part[i + 3 :]):
+            return not (after.nominal and i + 3 == len(part))
+    return False
+
+
 def _leads(part: list[Word], raw: str) -> bool:
     """Whether the words name who acts and only when or where, so that what follows tells of them: 船长在七天里."""
     return _AFTER.search(raw) is not None and part[0].nominal and any(w.tag == "p" for w in part[1:4])
@@ -210,6 +235,16 @@ def _leads(part: list[Word], raw: str) -> bool:
 def announces(raw: str) -> bool:
     """Whether the words only announce what others are to tell, or cheer: 逻辑漏洞列一下, 说几点, 支持一下."""
     return _ANNOUNCES.search(raw) is not None
+
+
+def quotable(raw: str) -> bool:
+    """Whether a sentence is worth quoting: it tells of the thing, not of its writer's day, nor cheers, nor asks."""
+    return not _NO_QUOTE.search(raw)
+
+
+def divided(raw: str) -> bool:
+    """Whether a sentence takes back a part of what it says: 很好看，只是我不爱看."""
+    return _TURNS.search(raw) is not None
 
 
 def _asks(part: list[Word], words: Words) -> bool:
