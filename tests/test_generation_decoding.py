@@ -135,6 +135,20 @@ def test_cells_stay_in_order_whatever_comes_and_goes() -> None:
     assert hits > 15
 
 
+def test_cells_that_nobody_needs_are_cleared_long_before_the_context_is_full() -> None:
+    native = FakeNative(context=4096)
+    decoder = Driver(native)
+    most = 0
+    for turn in range(40):
+        for _ in range(2):  # at once: what two have written by turns cannot be freed with the first of them
+            decoder.submit(decoder.jobs.generating(GenerateRequest(f"the pool {turn}", max_tokens=20, shared=8)))
+        while decoder.scheduler.busy:
+            decoder.scheduler.step()
+        most = max(most, len(native.cells))
+    assert 256 < most < 400
+    assert native.loads > 0
+
+
 def test_resident_prefixes_give_way_to_a_long_prompt() -> None:
     native = FakeNative(context=128)
     decoder = Driver(native)

@@ -1,8 +1,8 @@
 """Who holds which cells of the context: lanes of requests at work, resident prefixes, and what waits to be cleared.
 
 A sequence's cells must lie in the order of its positions (see `batching.EVEN_ROWS`), and llama.cpp fills the lowest
-free ones first. So nothing is freed below a cell in use: what ends goes to a graveyard, and when the context is full,
-what still lives is copied out and back in without it, at the price of a memory copy.
+free ones first. So nothing is freed below a cell in use: what ends goes to a graveyard, and when that is large or the
+context full, what still lives is copied out and back in without it, at the price of a memory copy.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from rag_rationale.generation.prefixes import Node, Prefixes
 
 _PIECE = 128  # positions saved at once: fewer than any sliding window has
 _EASE = 0.75  # share of the context that is in use, at most, after one was cleared for want of room
+_DEAD = 256  # cells in the graveyard, at most, as attention passes by each: llama.cpp counts cells by this many
 
 
 @dataclass(slots=True, eq=False)
@@ -146,14 +147,16 @@ class Memory:
         self._reset()
 
     def _make_room(self, cells: int) -> bool:
-        """Whether that many cells are free beside what is promised; clears the graveyard to make it so."""
+        """Whether that many cells are free beside what is promised; clears the graveyard to make it so, or if large."""
         promised = sum(lane.promised for lane in self._lanes) + cells
-        if self._used + promised <= self.limit:
+        alive = sum(lane.cells - lane.kept for lane in self._lanes)
+        fits = self._used + promised <= self.limit
+        if fits and self._used - alive - self._prefixes.tokens <= _DEAD:
             return True
         if any(len(lane.sequences) > 1 for lane in self._lanes):  # whose cells cannot be told apart; they end soon
-            return False
-        own = sum(lane.length - lane.base for lane in self._lanes) + promised
-        while own + self._prefixes.tokens > self.limit * _EASE and (leaf := self._prefixes.coldest()):
+            return fits
+        own = alive + promised
+        while not fits and own + self._prefixes.tokens > self.limit * _EASE and (leaf := self._prefixes.coldest()):
             self._evict(leaf)
         if own + self._prefixes.tokens > self.limit:
             return False
