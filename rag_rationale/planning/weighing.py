@@ -33,6 +33,7 @@ SOMETHING = 0.45  # how much a description must tell to stand beside what people
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
 LOOKED_AT = 24  # passages of each side that are read at most per plan, twice as many where few of them are usable
 AT_ONCE = 12  # passages or pairs that are read at once
+_ASKED = 1000  # passages that each is held against: what agrees with it counts by its logarithm
 
 
 class Weigher:
@@ -105,7 +106,9 @@ def stacked(evidence: Sequence[Evidence]) -> Vectors:
 
 
 def cosine(one: Evidence, other: Evidence) -> float:
-    return float(np.dot(stacked([one])[0], stacked([other])[0]))
+    assert one.vector is not None
+    assert other.vector is not None
+    return float(np.dot(one.vector, other.vector))
 
 
 def leans(evidence: Evidence, polarity: Polarity | None) -> bool:
@@ -119,10 +122,19 @@ def leans(evidence: Evidence, polarity: Polarity | None) -> bool:
 
 
 def _agreement(reviews: Sequence[Evidence], alike: float) -> dict[str, int]:
-    """Per passage, how many other reviewers have a passage that says much the same."""
+    """Per passage, how many other reviewers have a passage that says much the same; of thousands, how many would by a
+    sample of them.
+    """
     if not reviews:
         return {}
     vectors = stacked(reviews)
-    authors = np.array([e.passage.author for e in reviews])
-    near = vectors @ vectors.T >= alike
-    return {e.id: len(set(authors[near[i]].tolist()) - {authors[i]}) for i, e in enumerate(reviews)}
+    names = np.array([e.passage.author for e in reviews])
+    asked = np.unique(np.linspace(0, len(reviews) - 1, min(_ASKED, len(reviews))).astype(np.int64))
+    asked = asked[np.argsort(names[asked], kind="stable")]
+    authors, firsts = np.unique(names[asked], return_index=True)
+    found = np.empty(len(reviews), np.int64)
+    for at in range(0, len(reviews), _ASKED):
+        said = np.logical_or.reduceat(vectors[at : at + _ASKED] @ vectors[asked].T >= alike, firsts, axis=1)
+        own = names[at : at + _ASKED, None] == authors
+        found[at : at + _ASKED] = (said & ~own).sum(axis=1)
+    return {e.id: int(n) for e, n in zip(reviews, found * (len(reviews) / len(asked)), strict=True)}
