@@ -466,6 +466,15 @@ def test_a_process_is_ready_once_its_engine_has_answered(explainer: Explainer) -
     assert engine.asked == 2
 
 
+def test_names_that_callers_make_up_take_no_room(client: TestClient, explainer: Explainer) -> None:
+    before = {name: len(each) for name, each in vars(explainer.snapshots).items() if isinstance(each, dict)}
+    assert {"_open", "_opening", "_looked"} <= set(before)
+    for n in range(20):
+        assert client.post("/v1/rationales", json=serving.REQUEST | {"index": f"made-up-{n}"}).status_code == 404
+    after = {name: len(each) for name, each in vars(explainer.snapshots).items() if isinstance(each, dict)}
+    assert after == before
+
+
 @pytest.mark.parametrize("path", ["/v1/rationales", "/v1/rationales/batch"])
 def test_a_process_whose_engine_broke_is_not_ready_any_more(explainer: Explainer, path: str) -> None:
     class Breaking(type(explainer.engine)):  # type: ignore[misc]

@@ -64,7 +64,7 @@ class Snapshots:
         now = time.monotonic()
         with self._lock:
             found = self._open.get(name)
-            due = now - self._looked.get(name, -math.inf) >= PATIENCE
+            due = found is not None and now - self._looked.get(name, -math.inf) >= PATIENCE
             if due:
                 self._looked[name] = now
         if found is None:
@@ -98,6 +98,8 @@ class Snapshots:
             return [found.snapshot.manifest for found in self._open.values()]
 
     def _first(self, name: str) -> OpenIndex:
+        if current_version(index_root(self._folder, name)) is None:
+            return self._take(name)  # raises, and keeps nothing of a name that anybody may make up
         with self._opening[name]:
             return self._open.get(name) or self._take(name)
 
