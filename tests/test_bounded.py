@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 import threading
 import time
@@ -78,15 +79,29 @@ def test_threads_do_what_they_are_given_and_one_that_does_not_come_back_fails() 
     never.set()
 
 
-def test_no_test_waits_without_an_end() -> None:
-    """Where these words stand, something may wait for ever; `bounded` has what to use instead."""
-    banned = ("ThreadPoolExecutor(", "subprocess.run(", "subprocess.Popen(", "communicate(", "iter_lines(")
-    here = Path(__file__).parent
-    found = {
-        (path.name, word)
-        for path in here.glob("*.py")
-        if path.name not in {"bounded.py", Path(__file__).name}
-        for word in banned
-        if word in path.read_text("utf-8")
-    }
-    assert found == set()
+_ENDLESS = {"ThreadPoolExecutor", "ProcessPoolExecutor", "Popen"}
+_TIMED = {"run", "check_output", "communicate", "urlopen", "create_connection", "Barrier"}
+
+
+def _unbounded(path: Path) -> list[str]:
+    """Calls that may wait for ever: pools and processes at all, others without a time to wait."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        owner, name = ast.unparse(node.func).rpartition(".")[::2]
+        timed = any(keyword.arg == "timeout" for keyword in node.keywords)
+        bare = name == "join" and not node.args and not node.keywords
+        waits = name in _TIMED and not timed and (name != "run" or owner == "subprocess")
+        if name in _ENDLESS or waits or bare:
+            found.append(f"{path.name}:{node.lineno}: {name}")
+    return found
+
+
+def test_no_test_waits_without_an_end(tmp_path: Path) -> None:
+    """`bounded` has what to use instead."""
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("subprocess.run([])\nthread.join()\nThreadPoolExecutor(2)\n', '.join(x)\nbuild.run()\n", "utf-8")
+    assert [each.split()[-1] for each in _unbounded(wrong)] == ["run", "join", "ThreadPoolExecutor"]
+    tests = sorted(Path(__file__).parent.glob("*.py"))
+    assert [each for path in tests if path.name != "bounded.py" for each in _unbounded(path)] == []
