@@ -380,6 +380,9 @@ def test_a_hit_is_told_and_fast_over_http_in_json_and_as_a_stream(kept: Kept, sh
             hit = client.post("/v1/rationales", json=serving.REQUEST)
             spent.append(perf_counter() - began)
         assert (miss.headers["x-cache"], hit.headers["x-cache"]) == ("miss", "hit")
+        streamed = [serving.REQUEST | {"stream": True, "seed": seed} for seed in (0, 1)]
+        told = [client.post("/v1/rationales", json=body).headers["x-cache"] for body in streamed]
+        assert told == ["hit", "miss"]
         assert Rationale.model_validate_json(hit.content).timings_ms.write == 0
         assert median(spent) < 0.1  # scripts/soak/service measures it; here only that nothing is written
         events = serving.events(client.post("/v1/rationales", json=serving.REQUEST | {"stream": True}).text)

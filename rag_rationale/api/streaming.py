@@ -24,6 +24,8 @@ class EventStream(StreamingResponse):
 
     def __init__(self, first: Step | None, steps: Steps) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        if first is not None:  # else it is written, or waits for a thread to look
+            headers["X-Cache"] = "hit" if first.cached else "miss"
         super().__init__(_events(first, steps), media_type="text/event-stream", headers=headers)
         self._steps = steps
 
