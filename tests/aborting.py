@@ -22,6 +22,10 @@ class OddError(Exception):
 class AbortingEngine(ScriptedEngine):
     """Aborts when asked to write on "abort", fails on "odd", hangs on "hang" and writes slowly on "slow"."""
 
+    @property
+    def evaluated_tokens(self) -> int:
+        return len(self.history)
+
     def generate(self, request: GenerateRequest) -> Iterator[TokenEvent]:
         if request.prefix == "abort":
             os.abort()

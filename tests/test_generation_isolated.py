@@ -38,6 +38,15 @@ def test_it_answers_as_the_engine_itself_does(engine: IsolatedEngine) -> None:
     assert (engine.name, engine.capabilities, engine.context_tokens) == ("aborting", own.capabilities, 4096)
     assert engine.score(scores) == own.score(scores)
     assert list(engine.generate(text)) == list(own.generate(text))
+    bounded.until(lambda: engine.evaluated_tokens == 2)  # it counts requests for tokens
+
+
+def test_what_is_under_way_is_counted_for_operators(engine: IsolatedEngine) -> None:
+    events = engine.generate(GenerateRequest("slow a b", max_tokens=9))
+    next(events)
+    assert engine.jobs == 1
+    events.close()  # type: ignore[attr-defined]
+    assert engine.jobs == 0
 
 
 def test_an_abort_costs_one_restart_and_only_what_was_in_it(engine: IsolatedEngine) -> None:

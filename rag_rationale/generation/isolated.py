@@ -48,6 +48,8 @@ class IsolatedEngine:
         self._count = 0
         self._closed = False
         self.restarts = 0
+        self.evaluated_tokens: int | None = None
+        """Tokens run through the model since its process began; None where the engine does not count."""
         self._open()
         self._reader = threading.Thread(target=self._read, name=f"answers-{self._name}", daemon=True)
         self._reader.start()
@@ -63,6 +65,11 @@ class IsolatedEngine:
     @property
     def context_tokens(self) -> int:
         return self._context_tokens
+
+    @property
+    def jobs(self) -> int:
+        """Requests that somebody waits for."""
+        return len(self._calls)
 
     def score(self, request: ScoreRequest) -> list[Score]:
         """One score per candidate, in the order given. Raises what the engine raises."""
@@ -156,6 +163,9 @@ class IsolatedEngine:
                 if self._reopened():
                     continue
                 return
+            if kind == "tokens":
+                self.evaluated_tokens = value
+                continue
             with self._lock:
                 call = self._calls.get(number)
                 if call is None:

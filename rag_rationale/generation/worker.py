@@ -21,7 +21,7 @@ from typing import Any, Literal
 from rag_rationale.errors import BackendError
 from rag_rationale.types import Engine, GenerateRequest, ScoreRequest
 
-Kind = Literal["started", "event", "done", "error"]
+Kind = Literal["started", "event", "done", "error", "tokens"]
 AT_ONCE = 48
 """Requests an engine is given at the same time; others are not in it and outlive its end."""
 
@@ -49,6 +49,7 @@ class _Worker:
             if number not in self._cancelled:
                 self._send(number, "started", None)
                 self._send(number, "done", self._ask(number, request))
+                self._send(0, "tokens", getattr(self._engine, "evaluated_tokens", None))
         except Exception as error:  # the caller's process raises it
             self._send(number, "error", _portable(error))
         self._cancelled.discard(number)
