@@ -390,10 +390,14 @@ _CLAIMS: list[tuple[str, Holds]] = [
     (r"(?:[您你]也?|，也)看过", _did("view", "click")),
     (r"(?:\b[Yy]ou(?: also)?) put in your basket\b|(?:[您你]也?|，也)加购过", _did("cart")),
     (r"(?:\b[Yy]ou(?: also)?) saved\b|(?:[您你]也?|，也)收藏过", _did("save")),
-    (rf"\b[Yy]ou gave {_UP_TO} (?P<stars>\d(?:\.\d+)?) stars?", _rated),
-    (rf"[您你]给(?:了|{_UP_TO}打过)(?P<stars>\d(?:\.\d+)?)星", _rated),
+    (rf"\b[Yy]ou (?:gave|thought) {_UP_TO} (?P<stars>\d(?:\.\d+)?) stars?", _rated),
+    (r"\bgot (?P<stars>\d(?:\.\d+)?) stars? from you\b", _rated),
+    (r"\bAmong your ratings: (?P<stars>\d(?:\.\d+)?) stars? for\b", _rated),
+    (rf"\bTo you, {_UP_TO} was worth (?P<stars>\d(?:\.\d+)?) stars?", _rated),
+    (rf"[您你](?:给了|给{_UP_TO}打过|这里，{_UP_TO}得了)(?P<stars>\d(?:\.\d+)?)星", _rated),
     (
-        rf"\b[Yy]ou (?:praised|singled out|wrote|complained)\b|[您你]评价“|[您你]写过|[您你]在“{_UP_TO}的评价里",
+        rf"\b[Yy]ou (?:praised|singled out|wrote|complained)\b|\bwas your verdict on\b"
+        rf"|[您你]评价“|[您你]写过|[您你]在“{_UP_TO}的评价里",
         _did("review"),
     ),
     ("[您你]说过“|[您你]的评价是|在[您你]看来|[您你]称赞过", _did("review")),
@@ -402,12 +406,13 @@ _CLAIMS: list[tuple[str, Holds]] = [
     (r"有人也?称赞|(?:有|一位)评价者称赞|评价者称赞了", _liked("review")),
     (r"\b[Yy]ou asked for\b|[您你]想要", _did("preference")),
     (
-        r"\b(?:[Oo]ne|[Aa]) reviewer\b|\b[Ss]omeone who reviewed\b|有人|[有一]位评价者|有评价|评价里还提到",
+        r"\b(?:[Oo]ne|[Aa]) review(?:er)?\b|\b[Ss]omeone who reviewed\b|有人|[有一]位评价者|有评价|有一?条(?:好评|评价)"
+        r"|评价里(?:还提到|有这么一句)",
         _on("review"),
     ),
     (
-        r"\b[Tt]he description\b|介绍(?:[里上]|这?样?写|原文|的说法|是这么[说写]|说得)"
-        r"|据介绍|从介绍看|先看看介绍|怎么介绍自己|文章|文中|原文是",
+        r"\b[Tt]he description\b|介绍(?:[里上中]|说，|来看|这?样?写|原文|的说法|是这么[说写]|说得)"
+        r"|据介绍|从介绍看|先看看介绍|怎么介绍自己|看了介绍|翻一翻介绍|一句介绍|文章|文中|原文是",
         _on("item"),
     ),
     (r"; this time, the (?P<label>[^;\[]+?) (?:includes?|is) (?P<value>[^;\[]+?)(?= \[)", _lists),
@@ -416,9 +421,15 @@ _CLAIMS: list[tuple[str, Holds]] = [
         _lists,
     ),
     (
-        r"^(?:In short, |Briefly, |Simply put, |At heart, |In a few words, )?[Tt]his (?:article )?is\b|, and this is\b"
-        r"|^(?:Here is|What you get is|Picture|Try|Have a look at|Worth (?:a look|opening):|One article to open:) "
-        r"|(?:^|而|，)这是",
+        r"^(?:In short, |In a nutshell, |Simply put, |In plain words, |Summed up, |All in all, |Above all, )?"
+        r"[Tt]his (?:article )?is\b|^It is\b|, and this is\b|; this is\b|, here is\b|^(?:For|On) this, there is\b"
+        r"|^(?:Here is|What you get is|You get|Picture|Try|Start with|(?:Have|Take) a look at|Consider|How about"
+        r"|Why not|There is|You could open|Look in on|For help with this, see) |\bmay (?:help here|be worth a look)\b"
+        r"|^(?:Worth a look|Worth opening|A suggestion|One to consider|Something to look at|One for your list"
+        r"|For your next trip|The short version|On offer|Up next|If you are curious|This may help|A place to start"
+        r"|One article to open): |: one to consider(?= \[)"
+        r"|(?:^|而|(?<!看来)，)这是(?!一位评价者)|^它是|^这次推荐的是|^推荐给[您你]的，是|^不妨看看|^可以考虑|^值得一看：|^[您你]可以看看|^这里有(?!人)"
+        r"|，(?:不妨了解一下|可以看一看|值得考虑)(?=\[)",
         _on("item"),
     ),
 ]
@@ -427,8 +438,8 @@ _CLAIMS: list[tuple[str, Holds]] = [
 # What ready templates call people and deeds, each as the default ones do.
 _SYNONYMS = {
     r"\b(buyer|reader|traveller|member)(?=s?\b)": "reviewer",
-    "(?:去过|买过)的人里，有一位": "有一位评价者",
-    "留言(?=里还)": "评价",
+    "(?:去过|买过|夸它)的人里，有一位": "有一位评价者",
+    "留言(?=里)": "评价",
     "买家|读者|组员|游客": "评价者",
     r"\b([Yy]ou(?: also)?) nearly booked\b": r"\1 put in your basket",
     r"\b([Yy]ou(?: also)?) put on your list\b": r"\1 put in your basket",

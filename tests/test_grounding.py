@@ -203,6 +203,7 @@ def test_a_quotation_must_be_verbatim(known: Mapping[Language, Analyser]) -> Non
         ("One reviewer says  ", ".", "stray space"),
         ("One reviewer says ", "", "no end mark"),
         ("“One says ", ".", "unbalanced"),
+        ("“one says ", "”.", "small letter"),
     ],
 )
 def test_the_form_gate_refuses_what_does_not_read(

@@ -199,7 +199,7 @@ def test_side_by_side_shows_what_differs_in_columns_of_equal_width() -> None:
 CHECKED = """tests:
   - name: speaks of the pack
     request: {item: {id: pack}, max_sentences: 2}
-    contains: [says]
+    contains: [hike]
     not-contains: [zebra]
     max-length: 300
     language: en
@@ -224,7 +224,7 @@ def test_tests_of_the_front_matter_pass_and_fail_for_what_they_name(tmp_path: Pa
     check = made.meta.tests[0]
     for change, expected in (
         ({"contains": ("zebra",)}, "does not contain “zebra”"),
-        ({"not_contains": ("says",)}, "contains “says”"),
+        ({"not_contains": ("hike",)}, "contains “hike”"),
         ({"max_length": 10}, "10 are allowed"),
         ({"language": "zh"}, "is in en, not in zh"),
         ({"verdict": "abstained"}, "is supported, not abstained"),

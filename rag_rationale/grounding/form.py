@@ -25,6 +25,8 @@ def form_faults(draft: Draft, analyser: Analyser, *, longest: int) -> list[str]:
         faults.append(f"sentence of {len(words)} characters, the template allows {longest}")
     if not words.rstrip().endswith((".", "!", "?", "”", "。", "！", "？")):
         faults.append("no end mark")
+    if words[:1] == "“" and words[1:2].islower():
+        faults.append("begins with a small letter")  # a quotation stays as it is written
     if "  " in words or "\n" in words or " ." in words or " ," in words:
         faults.append("stray space")
     if any(words.count(a) != words.count(b) for a, b in _PAIRS):
