@@ -42,6 +42,8 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "The Guide Was Kind And The Hut Was Warm.",
         "Walked there twice with the whole class and loved it.",
         "The best parts of the tour are.",
+        "We liked the salad with mix of herbs.",
+        "Otherwise the tour was lovely and calm.",
         "Thanks for the lovely evening at the lake!",
         "Hill themed guesthouse with a large garden and a view.",
     ],
@@ -78,6 +80,10 @@ def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str
     [
         ("Grilled cheese was juicy.", "the grilled cheese was juicy"),
         ("Only drawback is the noise.", "the only drawback is the noise"),
+        ("Gravy was very thin.", "the gravy was very thin"),
+        ("Rose was very helpful.", "Rose was very helpful"),
+        ("The tea was good too along with the warm bread.", "the tea was good along with the warm bread"),
+        ("The tea was too salty.", "the tea was too salty"),
         ("Camp food was good.", "the camp food was good"),
         ("Berlin is lovely in May.", "Berlin is lovely in May"),
         ("Two rooms are warm.", "two rooms are warm"),
@@ -100,3 +106,25 @@ def test_what_needs_care_is_not_praised(known: Mapping[Language, Analyser]) -> N
     assert known["en"].polarity("the last ladder needs care") == "neutral"
     assert known["en"].polarity("the nurses take good care of everybody") == "positive"
     assert known["en"].polarity("the tower is lovely too coupled with the garden") == "positive"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is really hard to get good bread.",
+        "It is calmer than lovely markets in the old town.",
+        "I really like the quality.",
+        "What a pleasant surprise!",
+    ],
+)
+def test_what_is_only_sought_compared_or_said_of_everything_is_not_singled_out(
+    known: Mapping[Language, Analyser], text: str
+) -> None:
+    assert [s.text for s in known["en"].spans(text) if s.shape == "np" and s.polarity == "positive"] == []
+
+
+def test_one_word_in_two_spellings_is_one_thing(known: Mapping[Language, Analyser]) -> None:
+    heads = {s.head for s in known["en"].spans("The ambiance was calm. The ambience was calm.") if s.shape == "clause"}
+    assert heads == {"ambience"}
+    terms = [n.lemma for n in known["en"].terms("ambiance and colors")]
+    assert terms == ["ambience", "colour"]

@@ -24,6 +24,12 @@ def valences(language: Language) -> dict[str, float]:
 
 
 @cache
+def spellings(language: Language) -> dict[str, str]:
+    """Words that are spelt in more than one way, each with the spelling that all of them are counted under."""
+    return {str(word): str(one) for word, one in _load(language).get("spellings", {}).items()}
+
+
+@cache
 def _load(language: Language) -> dict[str, Any]:
     text = resources.files("rag_rationale.language").joinpath("data", f"{language}.yaml").read_text("utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)

@@ -17,7 +17,7 @@ from rag_rationale.errors import ModelMissingError
 from rag_rationale.language.english.flaws import Flaws
 from rag_rationale.language.english.polarity import Valence, irrealis
 from rag_rationale.language.english.spans import SpanFinder
-from rag_rationale.language.lexicon import lexicon
+from rag_rationale.language.lexicon import lexicon, spellings
 from rag_rationale.types import Language, Noun, Polarity, Span
 
 _TERM = re.compile(r"[a-z]{3,}")
@@ -90,10 +90,12 @@ class English:
         for match in _TERM.finditer(text.lower()):
             if match[0] in self._nlp.Defaults.stop_words:
                 continue
-            noun = Noun(_singular(match[0]), match.start(), match.end())
+            one = _singular(match[0])
+            noun = Noun(spellings("en").get(one, one), match.start(), match.end())
             yield noun
             if before is not None and text[before.end : noun.start] == " ":
-                yield Noun(f"{text[before.start : before.end].lower()} {noun.lemma}", before.start, noun.end)
+                led = text[before.start : before.end].lower()
+                yield Noun(f"{spellings('en').get(led, led)} {noun.lemma}", before.start, noun.end)
             before = noun
 
     def _parse(self, text: str) -> Any:

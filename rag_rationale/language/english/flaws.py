@@ -24,7 +24,7 @@ _MARKS = re.compile(r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|\b[Ii]ts (?:a|an|the|so|very|
 _ARTICLE = re.compile(r"\b(?:a (?=[aeio])(?!one\b|once\b|eu)|an (?=[bcdfgjklmnpqrstvwz]))", re.IGNORECASE)
 _ADDRESSES = re.compile(
     r"\b(?:thanks?|thank you|kudos|cheers|shout ?out|hats off|congrat\w*|special mention|keep (?:it|up)|"
-    r"(?:good|great) (?:job|going)|well done|please|(?:can|will) you)\b|\?",
+    r"(?:good|great) (?:job|going)|well done|please|(?:can|will) you)\b|\?|^(?:otherwise|instead|hence|which)\b",
     re.IGNORECASE,
 )
 _SHORT = 12  # words of a judgement without a verb
@@ -146,6 +146,9 @@ class Flaws:
 
     def _bare(self, noun: Any) -> str | None:
         """A single thing without its article: "is good place", "has nice spread"; "is best place"."""
+        part = any(t.lower_ == "of" for t in noun.children) and noun.lower_ in self._lists["portions"]
+        if part and noun.tag_ == "NN" and not determined(noun) and noun.dep_ in {"pobj", "dobj", "attr", "nsubj"}:
+            return f"no article: {noun} of"
         if noun.tag_ not in {"NN", "NNP"} or noun.dep_ not in {"attr", "dobj", "nsubj"} or determined(noun):
             return None
         left = [t for t in noun.children if t.i < noun.i]

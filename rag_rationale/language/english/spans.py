@@ -12,7 +12,7 @@ from typing import Any
 from rag_rationale.language.english import syntax
 from rag_rationale.language.english.flaws import Flaws, determined
 from rag_rationale.language.english.polarity import Valence
-from rag_rationale.language.lexicon import lexicon
+from rag_rationale.language.lexicon import lexicon, spellings
 from rag_rationale.types import Polarity, Span
 
 _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
@@ -20,6 +20,28 @@ _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "th
 _NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
 _PLACES = {"GPE", "LOC", "NORP", "FAC"}
+_SEEKS = {
+    "difficult",
+    "hard",
+    "tough",
+    "impossible",
+    "rare",
+    "lack",
+    "miss",
+    "want",
+    "expect",
+    "hope",
+    "need",
+    "wish",
+    "seek",
+}
+_OF_PEOPLE = frozenset(
+    (
+        *("friendly", "helpful", "polite", "courteous", "kind", "attentive", "nice", "great", "good", "amazing"),
+        *("awesome", "excellent", "sweet", "patient", "humble", "professional", "warm", "welcoming", "cool", "best"),
+        *("superb", "wonderful", "fantastic", "brilliant", "lovely", "responsive", "cooperative", "guy", "person"),
+    )
+)
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
 _ODD = re.compile(
@@ -129,7 +151,7 @@ class SpanFinder:
             start,
             start + len(raw),
             "remark",
-            roots[0].lemma_.lower(),
+            _lemma(roots[0]),
             polarity=judged,
             names=syntax.names(tokens),
             strange=self._flaws.strange(tokens),
@@ -148,6 +170,7 @@ class SpanFinder:
             or "\n" in raw
             or _ODD.search(raw)
             or any(mark in raw for mark in '?!;:()/&–"“”')
+            or " - " in raw
             or any(t.text == "," and syntax.opens_a_phrase(t) for t in doc[start : end - 1])
             or subject.lower_ in self._lists["anaphora"] - {"there", "everything", "all"}
             or (subject.lower_ == "there" and subject.dep_ != "expl")
@@ -176,17 +199,18 @@ class SpanFinder:
         ):
             return None
         offset = tokens.start_char + tokens.text.index(raw)
-        kept = [t for t in tokens if t.lower_ not in _ASIDES or (t.lower_ == "too" and t.i + 1 < end)]
+        kept = [t for t in tokens if t.lower_ not in _ASIDES or (t.lower_ == "too" and _exceeds(t, end))]
         shown = "".join(t.text_with_ws for t in kept).strip(_EDGE)
-        shown = self._mid_sentence(shown, tokens[0])
-        if self._takes_the(subject, head):
+        led = self._takes_the(subject, head)
+        shown = self._mid_sentence(shown, tokens[0], common=led)
+        if led:
             shown = f"the {shown}"
         return Span(
             re.sub(r"\s+([,.])", r"\1", shown),
             offset,
             offset + len(raw),
             "clause",
-            subject.lemma_.lower(),
+            _lemma(subject),
             polarity=self._words.polarity(raw),
             tense="past" if syntax.tense_tag(head) == "VBD" else "present",
             names=syntax.names(tokens),
@@ -205,7 +229,9 @@ class SpanFinder:
         )
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
         named = {t.ent_type_ for t in subject.doc[first.i : subject.i + 1]} & _NAMED
-        common = named <= _PLACES if subject.tag_ == "NN" else not named and self._flaws.is_noun(subject)
+        thing = {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(_OF_PEOPLE)
+        word = thing and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)  # "Gravy was thin" names nobody
+        common = named <= _PLACES if subject.tag_ == "NN" else word
         return judged and led and common and subject.tag_ in {"NN", "NNP"}
 
     def _praises_first(self, subject: Any) -> bool:
@@ -252,7 +278,7 @@ class SpanFinder:
         head = chunk.root
         if head.pos_ not in {"NOUN", "PROPN"} or head.lemma_.lower() in self._lists["generic_heads"]:
             return
-        if "n't" in head.lower_:
+        if "n't" in head.lower_ or _missed(head):
             return
         first = next(
             (t.i for t in chunk if t.pos_ in {"ADJ", "NOUN", "PROPN", "NUM"} or t.tag_ in {"VBN", "VBG"}), None
@@ -283,13 +309,16 @@ class SpanFinder:
                 or any(t.dep_ not in _MODIFIERS and first <= t.i < head.i for t in tokens)
                 or syntax.tangles(doc[first : head.i])
                 or len(raw) < 4
+                or (len(tokens) == 1 and head.lemma_.lower() in self._lists["bare_heads"])
+                or (first > 0 and doc[first - 1].lower_ in {"than", "unlike", "like", "without", "not"})
+                or self._flaws.broken(tokens, led=True)
                 or (polarity == "positive" and len(tokens) < 2 and head.dep_ not in {"nsubj", "dobj"})
             ):
                 continue
             bare = self._mid_sentence(raw, tokens[0])
             article = next((t.lower_ for t in chunk if t.lower_ in {"a", "an"}), None)
             start = tokens.start_char
-            shared = (head.lemma_.lower(), polarity)
+            shared = (_lemma(head), polarity)
             plain = bare.split(" ", 1)[1] if first < head.i and tokens[0].lower_ in _FAINT_PRAISE else bare
             for form, kind in ((f"the {plain}", "definite"), (f"{article} {bare}" if article else bare, "own")):
                 yield Span(
@@ -303,10 +332,12 @@ class SpanFinder:
                     strange=self._flaws.strange(tokens),
                 )
 
-    def _mid_sentence(self, text: str, first: Any) -> str:
-        """`text` as it stands inside a sentence: a capital that only opened its sentence becomes small."""
+    def _mid_sentence(self, text: str, first: Any, *, common: bool = False) -> str:
+        """`text` as it stands inside a sentence: a capital that only opened its sentence becomes small, and so does
+        that of a `common` word of the dictionary."""
         begins = first.is_sent_start or first.nbor(-1).is_space or first.nbor(-1).is_punct
         opened = begins and not first.text.isupper() and first.ent_type_ not in _NAMED
+        opened |= common and begins and self._flaws.is_noun(first) and not first.text.isupper()
         return text[0].lower() + text[1:] if opened or first.pos_ not in {"PROPN", "NUM"} else text
 
     def _praised(self, head: Any) -> Polarity:
@@ -335,3 +366,26 @@ class SpanFinder:
 
     def _speaks(self, tokens: Any, person: str) -> bool:
         return any(t.lower_.replace("’", "'") in self._lists[person] for t in tokens)
+
+
+def _exceeds(too: Any, end: int) -> bool:
+    """Whether "too" is one of degree, as in "too salty", and adds nothing: "good too along with"."""
+    return (
+        too.i + 1 < end
+        and too.nbor(1).pos_ in {"ADJ", "ADV", "VERB"}
+        and too.nbor(1).lower_ not in {"along", "coupled"}
+    )
+
+
+def _missed(noun: Any) -> bool:
+    """Whether a noun is only sought, or hard to get: "it is hard to get good bread"."""
+    verb = noun.head
+    while verb.dep_ in {"prep", "pobj", "conj", "compound"} and verb.head.i != verb.i:
+        verb = verb.head
+    governs = [verb, verb.head, *verb.children, *(verb.head.children if verb.dep_ in {"xcomp", "ccomp"} else ())]
+    return verb.pos_ in {"VERB", "AUX", "ADJ"} and any(t.lemma_.lower() in _SEEKS for t in governs)
+
+
+def _lemma(noun: Any) -> str:
+    lemma = noun.lemma_.lower()
+    return spellings("en").get(lemma, lemma)
