@@ -16,8 +16,9 @@ from fastapi.testclient import TestClient
 
 from rag_rationale.api import create_app
 from rag_rationale.errors import CancelledError
-from rag_rationale.service import Explainer
-from rag_rationale.types import Rationale, RationaleRequest
+from rag_rationale.retrieval import Candidate
+from rag_rationale.service import Answers, Explainer
+from rag_rationale.types import Rationale, RationaleRequest, RecommendationRequest
 
 ITEMS = [{"id": "pack"}, {"id": "nowhere"}, {"id": "tent"}, {"title": "Oak bench", "description": "It is a bench."}]
 BATCH = {"index": "shop", "user": {"id": "author-ann"}, "items": ITEMS}
@@ -118,3 +119,16 @@ def test_a_request_past_its_deadline_answers_with_quotations(shop: Explainer) ->
     assert reply.degraded
     assert [(s.kind, s.mode) for s in reply.sentences] == [("merit", "quote"), ("caveat", "quote")]
     assert len(shop.engine.history) == asked  # type: ignore[attr-defined]
+
+
+def test_searching_for_items_counts_towards_the_deadline(shop: Explainer) -> None:
+    class Slow(Answers):
+        def candidates(self, request: RecommendationRequest, **options: Any) -> list[Candidate]:
+            time.sleep(0.4)
+            return super().candidates(request, **options)
+
+    body = {"index": "shop", "user": {"id": "author-cleo"}, "deadline_ms": 300}
+    with TestClient(create_app(shop, answers=Slow(shop))) as client:
+        made = client.post("/v1/recommendations", json=body).json()["recommendations"]
+    assert made
+    assert all(each["rationale"]["degraded"] for each in made)

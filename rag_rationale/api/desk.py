@@ -60,10 +60,10 @@ class Desk:
         return watched(self._workers.pull(self._begun(begin), tick=LOOK, stop=stop), self._metrics, request.scope)
 
     def many(
-        self, asked: Sequence[RationaleRequest], request: Request
+        self, asked: Sequence[RationaleRequest], request: Request, *, since: float | None = None
     ) -> AsyncGenerator[tuple[int, Step | RagRationaleError] | None, None]:
-        """The steps to several rationales for one user, by position."""
-        stop, due = threading.Event(), self._due(asked)
+        """The steps to several rationales for one user, by position; their time runs from `since` (time.monotonic)."""
+        stop, due = threading.Event(), self._due(asked, since)
 
         def begin() -> Iterator[tuple[int, Step | RagRationaleError]]:
             with closing(self.answers.many(due(), stop=stop)) as made:
@@ -94,9 +94,11 @@ class Desk:
         steps = self._workers.pull(self._begun(lambda: traced(begin())), tick=tick, stop=stop)
         return watched(steps, self._metrics, request.scope)
 
-    def _due(self, asked: Sequence[RationaleRequest]) -> Callable[[], list[RationaleRequest]]:
+    def _due(
+        self, asked: Sequence[RationaleRequest], since: float | None = None
+    ) -> Callable[[], list[RationaleRequest]]:
         """The requests as they are once a thread takes them, with the time that waiting has left them."""
-        arrived = time.monotonic()
+        arrived = time.monotonic() if since is None else since
 
         def due() -> list[RationaleRequest]:
             waited = int((time.monotonic() - arrived) * 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import aclosing
 
@@ -75,10 +76,12 @@ def router(desk: Desk) -> APIRouter:
 
         A user who has no history, or likes nothing in it, gets none.
         """
+        began = time.monotonic()
         found = await desk.candidates(body, request)
         if found is None:
             return Response(status_code=CLIENT_LEFT)
-        entries = await collect(desk, [body.about(ItemRef(id=each.item_id)) for each in found], request)
+        asked = [body.about(ItemRef(id=each.item_id)) for each in found]
+        entries = await collect(desk, asked, request, since=began)
         if entries is None:
             return Response(status_code=CLIENT_LEFT)
         made = [Recommendation(score=round(c.score, 4), **dict(e)) for c, e in zip(found, entries, strict=True)]
@@ -88,11 +91,15 @@ def router(desk: Desk) -> APIRouter:
     return routes
 
 
-async def collect(desk: Desk, asked: Sequence[RationaleRequest], request: Request) -> list[BatchEntry] | None:
-    """An entry for each request, in order; None where the client has left, which stops the work."""
+async def collect(
+    desk: Desk, asked: Sequence[RationaleRequest], request: Request, *, since: float | None = None
+) -> list[BatchEntry] | None:
+    """An entry for each request, in order; None where the client has left, which stops the work. `since` as of
+    `Desk.many`.
+    """
     entries = [BatchEntry(item_id=each.item.id) for each in asked]
     spend_more(request, len(asked) - 1)
-    steps = desk.many(asked, request)
+    steps = desk.many(asked, request, since=since)
     async with aclosing(steps):
         async for step in steps:
             if step is not None:
