@@ -153,6 +153,10 @@ def test_a_sentence_of_two_minds_neither_praises_nor_blames(zh: Chinese) -> None
     assert of(zh, "摄影很美，但是有一段我没看懂。", "quote") == {"摄影很美，但是有一段我没看懂": "neutral"}
 
 
+def test_what_is_worth_it_is_a_sentence_of_its_own(zh: Chinese) -> None:
+    assert list(of(zh, "真的很不错值得一看。", "clause")) == ["值得一看"]
+
+
 def test_a_particle_that_the_word_of_degree_does_not_take_is_left_out(zh: Chinese) -> None:
     assert list(of(zh, "两位主角的演技很自然了。", "clause")) == ["两位主角的演技很自然"]
     assert list(of(zh, "两位主角的演技太自然了。", "clause")) == ["两位主角的演技太自然了"]

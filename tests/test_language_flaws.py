@@ -42,6 +42,10 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "The Guide Was Kind And The Hut Was Warm.",
         "Walked there twice with the whole class and loved it.",
         "The best parts of the tour are.",
+        "The view was lovely, the tea were weak.",
+        "The hike was lovely especially the descent.",
+        "We had a LOVELY walk around the lake.",
+        "We liked the thai soup and the bread.",
         "We liked the salad with mix of herbs.",
         "Otherwise the tour was lovely and calm.",
         "Thanks for the lovely evening at the lake!",
@@ -81,7 +85,7 @@ def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str
         ("Grilled cheese was juicy.", "the grilled cheese was juicy"),
         ("Only drawback is the noise.", "the only drawback is the noise"),
         ("Gravy was very thin.", "the gravy was very thin"),
-        ("Rose was very helpful.", "Rose was very helpful"),
+        ("Even the attic was warm.", "the attic was warm"),
         ("The tea was good too along with the warm bread.", "the tea was good along with the warm bread"),
         ("The tea was too salty.", "the tea was too salty"),
         ("Camp food was good.", "the camp food was good"),
@@ -115,6 +119,8 @@ def test_what_needs_care_is_not_praised(known: Mapping[Language, Analyser]) -> N
         "It is calmer than lovely markets in the old town.",
         "I really like the quality.",
         "What a pleasant surprise!",
+        "You can sit there and enjoy a cup of tea.",
+        "They did not quite fully enjoyed the songs.",
     ],
 )
 def test_what_is_only_sought_compared_or_said_of_everything_is_not_singled_out(

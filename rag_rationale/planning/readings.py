@@ -102,7 +102,8 @@ class Reader:
         """How rare a noun is in the index, in nats; None where it is so common, so general or so private that how many
         reviewers say it tells nothing, or must not be told. `forms` is how it stands in what they wrote."""
         lists = lexicon(self.language)
-        general = noun.rsplit(" ", 1)[-1] in lists["generic_heads"] or self._title.search(noun)
+        bare = noun in lists.get("bare_heads", ()) and noun not in lists["aspects"]
+        general = bare or noun.rsplit(" ", 1)[-1] in lists["generic_heads"] or self._title.search(noun)
         if general or self._may_be_a_name(noun, forms):
             return None
         rare = self._rarity.rarest(noun)

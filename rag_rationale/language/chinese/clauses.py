@@ -30,6 +30,7 @@ _HANGS = frozenset("对和跟与同让使令")  # what opens no sentence without
 _MADE = frozenset({"改建", "改造", "改编", "翻新", "改装", "翻拍"})  # what is made of one thing takes 成 to be told so
 _DID = re.compile("(?:看|追|刷|补|买|入手|下单|看完|追完)了$")  # what the reviewer did, and not what the thing is
 _CRIES = re.compile("太[^，的]{1,4}了[^吧啊呀点些，].")  # 太好看了配乐太燃了
+_LEFT_OUT = re.compile("[\u4e00-\u9fff]{2,}[^\u4e00-\u9fff]*[也都]$")  # 再好的配乐 也救不了结局
 _KIND = re.compile("(?:剧|片|电影|之作|作品)$")
 _DONE_TO = re.compile("[过了].{0,6}[都也](?![没不]).{2,}了$")
 _SEVERAL = frozenset(
@@ -59,9 +60,8 @@ class Clauses:
             predicate = self.subject_end(kept)
             named = predicate > 0 and self.predicates(kept[predicate:])
             if not unit.bound:
-                yield from self._one(
-                    kept, predicate, bare=not (subject_named or person) and (not predicate or not _in_chain(unit))
-                )
+                apart = not (subject_named or person or _LEFT_OUT.search(unit.gap))
+                yield from self._one(kept, predicate, bare=apart and (not predicate or not _in_chain(unit)))
             yield from self._topic(unit, units[i + 1 : i + 2])
             subject_named |= named and not self._is_item(kept)
             person |= any(w.tag.startswith("nr") for w in unit.words)

@@ -99,6 +99,13 @@ def _begins_anew(own: Sequence[Word], i: int, words: Words) -> bool:
     """Whether a noun begins the next sentence without a mark: 剧情紧凑画面精美, 瑕不掩瑜视效不错."""
     word, before = own[i], own[i - 1]
     if (
+        word.text.startswith(("值得", "适合"))
+        and i > 1
+        and before.tag.startswith(_JUDGES)
+        and words.valence(before.text)
+    ):
+        return True  # 真的很不错值得一看
+    if (
         not word.nominal
         or len(word.text) < 2
         or word.text in words.lists["grades"]
@@ -219,6 +226,8 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
 def _misspells(part: list[Word], words: Words) -> bool:
     """Whether 的 stands for 得, which a careful writer does not mix up: 演的很好, 拍的层层深入."""
     for i, (verb, de, after) in enumerate(zip(part, part[1:], part[2:], strict=False)):
+        if after.text in {"都", "也", "还"} and i + 3 < len(part):
+            after = part[i + 3]  # 演的都很好
         acts = verb.tag == "v" or (verb.tag == "vn" and after.text in words.lists["degree"])
         said = de.text == "的" and acts and verb.text not in {"是", "有", "喜欢", "爱", "让", "使"}
         judged = after.text in words.lists["degree"] or after.tag[0] in "azil" or words.negates(after.text)

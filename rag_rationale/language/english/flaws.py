@@ -20,8 +20,15 @@ _ONE, _MANY, _SELF = (
     {"are", "were", "have", "do"},
     {"is", "are", "has", "does", "were"},
 )
-_MARKS = re.compile(r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|\b[Ii]ts (?:a|an|the|so|very|really|not|been|my|always)\b")
+_MARKS = re.compile(
+    r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|[a-z] (?:e?specially|particularly) the\b|\bat all not\b|"
+    r"\b[Ii]ts (?:a|an|the|so|very|really|not|been|my|always)\b"
+)
 _ARTICLE = re.compile(r"\b(?:a (?=[aeio])(?!one\b|once\b|eu)|an (?=[bcdfgjklmnpqrstvwz]))", re.IGNORECASE)
+_PEOPLES = re.compile(
+    r"\b(?:indian|chinese|italian|thai|mexican|american|english|french|german|japanese|korean|spanish|arabic|asian|"
+    r"european|african|russian|greek|turkish|lebanese|vietnamese|british|swiss|irish|persian|punjabi|bengali)\b"
+)
 _ADDRESSES = re.compile(
     r"\b(?:thanks?|thank you|kudos|cheers|shout ?out|hats off|congrat\w*|special mention|keep (?:it|up)|"
     r"(?:good|great) (?:job|going)|well done|please|(?:can|will) you)\b|\?|^(?:otherwise|instead|hence|which)\b",
@@ -86,6 +93,10 @@ class Flaws:
             yield "slang"
         if any(t.lower_ in self._lists["no_plurals"] for t in words):
             yield "plural of what is not counted"
+        if any(t.text.isupper() and len(t) > 3 and self._known(t) for t in words):
+            yield "a word in capitals"
+        if _PEOPLES.search(raw):
+            yield "a people without its capital"
         if len(words) > 4 and sum(t.text[0].isupper() for t in words) > 0.6 * len(words):
             yield "capitals"
         if any(a.lower_ == b.lower_ and a.is_alpha and a.lower_ != "that" for a, b in pairwise(tokens)):
@@ -121,9 +132,8 @@ class Flaws:
     def _disagrees(self, verb: Any, tokens: Any) -> str | None:
         """Whether a verb has another number than its subject: "the waiters was", "it were", "screens that shows"."""
         head = verb if verb.dep_ not in {"aux", "auxpass"} else verb.head
-        finite = [t for t in (*head.children, head) if t.tag_ in syntax.FINITE]
         subject = _subject(verb)
-        if subject is None or finite[0].i != verb.i or verb.tag_ == "MD":
+        if subject is None or syntax.finite(head) is not verb or verb.tag_ == "MD":
             return None
         if not tokens.start <= subject.i < verb.i:
             return None

@@ -134,6 +134,9 @@ class SpanFinder:
             or roots[0].lemma_.lower() in self._lists["generic_heads"]
             or next((t for t in words if t.lower_ not in {"a", "an"}), words[0]).pos_ not in {"ADJ", "ADV"}
             or any(t.pos_ in {"VERB", "AUX", "PRON", "INTJ"} for t in words)
+            or (
+                words[-1].pos_ == "ADJ" and words[-2].lower_ == "and" and words[-3:-2] == roots
+            )  # "good food and tasty"
             or (judged := self._praised(roots[0])) == "neutral"
             or judged != self._words.polarity(raw)
             or "\n" in raw
@@ -158,6 +161,7 @@ class SpanFinder:
         )
 
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
+        start += doc[start].lower_ == "even"  # adds to what the clause does not tell
         while end - start > 4 and doc[end - 2 : end].text.lower() in {"as well", ", true", ", though"}:
             end -= 2
         tokens = doc[start:end]
@@ -177,6 +181,7 @@ class SpanFinder:
             or any(t.lower_ in _SOMEONE or self._points(t) or (t.lower_ == "this" and t.pos_ == "PRON") for t in tokens)
             or raw.split()[0].lower() in self._lists["discourse"]
             or subject.lower_ in {"must", "a", "an", "the"}  # "a must visit place" is none
+            or subject.lemma_.lower() in {"rating", "review", "star"}
             or "n't" in subject.lower_  # a "won't" glued to what stands before it
             or tokens[0].dep_ in {"prep", "aux", "neg"}
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
@@ -228,7 +233,8 @@ class SpanFinder:
             t.dep_ in {"acomp", "attr"} and t.lower_ != "available" for t in head.children
         )
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
-        named = {t.ent_type_ for t in subject.doc[first.i : subject.i + 1]} & _NAMED
+        parts = subject.doc[first.i : subject.i + 1]
+        named = {t.ent_type_ for t in parts if t.i == subject.i or not self._flaws.is_noun(t)} & _NAMED
         thing = {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(_OF_PEOPLE)
         word = thing and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)  # "Gravy was thin" names nobody
         common = named <= _PLACES if subject.tag_ == "NN" else word
@@ -353,13 +359,15 @@ class SpanFinder:
         if (own := self._words.polarity(adjectives)) != "neutral":
             return own
         verb = head.head
-        if any(t.dep_ == "neg" for t in verb.children):
+        ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
+        if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "never", "hardly", "neither"}:
             return "neutral"
         if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
             return self._words.polarity(
                 " ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb))
             )
-        wished = any(t.tag_ == "MD" for t in verb.children)  # "I'd like a half size"
+        led = verb.head if verb.dep_ == "conj" else verb
+        wished = any(t.tag_ in {"MD", "TO"} for v in (verb, led) for t in v.children)  # "I'd like a half size"
         if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished:
             return "positive"
         return "neutral"

@@ -40,7 +40,7 @@ def misses(doc: Any, start: int, end: int) -> bool:
     cut |= last.dep_ == "amod" and last.head.i >= end  # "the already beautiful | decor"
     cut |= after is not None and last.pos_ == "ADJ" and after.pos_ in {"NOUN", "PROPN"}  # "good but ample | parking"
     cut |= after is not None and last.pos_ == "VERB" and after.pos_ in {"DET", "PRON", "NOUN", "PROPN", "ADJ"}
-    return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest"})
+    return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest", "unlike", "than"})
 
 
 def misnames(head: Any) -> bool:
@@ -106,12 +106,14 @@ def opens_a_phrase(comma: Any) -> bool:
 
 
 def tense_tag(head: Any) -> str:
-    verb = _finite(head)
+    verb = finite(head)
     return verb.tag_ if verb is not None else ""
 
 
-def _finite(head: Any) -> Any:
-    return next((t for t in (*head.children, head) if t.tag_ in FINITE), None)
+def finite(head: Any) -> Any | None:
+    """The word that makes a verb finite: itself or its auxiliary; None where neither is."""
+    helping = (t for t in head.children if t.dep_ in {"aux", "auxpass"})
+    return next((t for t in (*helping, head) if t.tag_ in FINITE), None)
 
 
 def agrees(subject: Any, head: Any) -> bool:
@@ -119,7 +121,7 @@ def agrees(subject: Any, head: Any) -> bool:
     clause), and no past tense twice ("did not cooked")."""
     base = head.lemma_ == "be" and any(t.lower_ == "recommend" for t in head.children)  # "is highly recommend"
     twice = head.tag_ in {"VBD", "VBN", "VBZ"} and any(t.lemma_ == "do" and t.dep_ == "aux" for t in head.children)
-    verb = _finite(head)
+    verb = finite(head)
     return verb is not None and subject.i < head.i and not base and not twice and same_number(subject, verb)
 
 
