@@ -80,8 +80,11 @@ class Reader:
     def forbids(self, evidence: Evidence) -> bool:
         """Whether a passage holds what the template never lets through: then it proves nothing either, not even a
         rating, since what is cited is shown."""
-        text = evidence.passage.text.lower()
-        return any(phrase in text for phrase in self._forbidden)
+        return self.bars(evidence.passage.text)
+
+    def bars(self, words: str) -> bool:
+        """Whether words hold what the template never lets through."""
+        return any(phrase in words.lower() for phrase in self._forbidden)
 
     def obvious(self, noun: str) -> bool:
         """Whether the item's name gives the noun away: that people speak of 耳朵 tells nothing of a 头戴式耳机."""
@@ -90,8 +93,7 @@ class Reader:
     def shows(self, words: str) -> bool:
         """Whether words that no passage holds as they are may be shown: none is forbidden, none may name somebody."""
         names = [w for w in _LETTERS.findall(words)[1:] if w[0].isupper() and w.lower() not in self._known]
-        told = any(phrase in words.lower() for phrase in self._forbidden)
-        return not told and not any(self._rarity.unheard(name) for name in names)
+        return not self.bars(words) and not any(self._rarity.unheard(name) for name in names)
 
     @property
     def analyser(self) -> Analyser:

@@ -113,6 +113,7 @@ class Writer:
         match slot.shape:
             case "title":
                 fits = 0 < len(evidence.title) <= self._template.meta.limits.title
+                fits = fits and not self._reader.bars(evidence.title)
                 return [_Option(evidence.title, *whole)] if fits else []
             case "verb":
                 verb = self._template.meta.verbs.get(evidence.event or "")
