@@ -40,14 +40,15 @@ class FakeNative:
 
     Refuses what llama.cpp refuses: gaps, rows of sequences that have diverged, too many rows or cells. A new cell takes
     the lowest free place; cells of a sequence out of the order of their positions are refused, as they round otherwise.
-    What is saved of a sequence lacks what its sliding window has passed.
+    What is saved of a sequence lacks what its sliding window has passed. With `recalls`, logits depend on no more than
+    so many tokens, and texts go round in circles.
     """
 
     WINDOW = 160
 
-    def __init__(self, *, context: int = 256, opener: int = BOS, sequences: int = 12) -> None:
+    def __init__(self, *, context: int = 256, opener: int = BOS, sequences: int = 12, recalls: int = 0) -> None:
         self.context, self.opener, self.enders, self.vocabulary = context, opener, (EOS,), VOCABULARY
-        self.sequences = sequences
+        self.sequences, self.recalls = sequences, recalls
         self.cells: list[_Cell] = []
         self.decodes: list[int] = []
         self.loads = 0
@@ -93,7 +94,7 @@ class FakeNative:
             for s in row.sequences:
                 histories[s].append(row.token)
             if row.logits:
-                out.append(logits_after([*history]))
+                out.append(logits_after(history[-self.recalls :]))
         assert all(self.held(s) for s in histories)
         if len(self.cells) > self.context:
             raise BackendError("no slot for the batch")
@@ -204,6 +205,6 @@ def greedy(native: FakeNative, prefix: str, count: int) -> list[int]:
     """Oracle: the likeliest tokens, one by one."""
     tokens = native.tokenise(prefix)
     start = len(tokens)
-    while len(tokens) - start < count and (best := int(logits_after(tokens).argmax())) != EOS:
+    while len(tokens) - start < count and (best := int(logits_after(tokens[-native.recalls :]).argmax())) != EOS:
         tokens.append(best)
     return tokens[start:]

@@ -11,6 +11,7 @@ from fakenative import Driver, FakeNative, greedy
 
 from rag_rationale.errors import BackendError, DeadlineError
 from rag_rationale.generation.batching import EVEN_ROWS, deal
+from rag_rationale.generation.guessing import Echo
 from rag_rationale.generation.jobs import Job
 from rag_rationale.generation.prefixes import Prefixes
 from rag_rationale.generation.scheduler import DONE, Task
@@ -49,8 +50,8 @@ def jobs_of(driver: Driver, request: ScoreRequest | GenerateRequest) -> list[Job
     return [driver.jobs.generating(request)]
 
 
-def alone(request: ScoreRequest | GenerateRequest) -> list[object]:
-    driver = crowd()
+def alone(request: ScoreRequest | GenerateRequest, **more: Any) -> list[object]:
+    driver = crowd(**more)
     return [answer for job in jobs_of(driver, request) for answer in driver.answers(job)]
 
 
@@ -71,10 +72,11 @@ def check_nothing_is_left(driver: Driver) -> None:
     assert driver.memory._used == len(driver.native.cells)
 
 
+@pytest.mark.parametrize("recalls", [0, 1])
 @pytest.mark.parametrize("seed", range(8))
-def test_whatever_runs_beside_a_request_it_gets_what_it_gets_alone_and_leaves_nothing(seed: int) -> None:
+def test_whatever_runs_beside_a_request_it_gets_what_it_gets_alone_and_leaves_nothing(seed: int, recalls: int) -> None:
     dice = random.Random(seed)
-    driver = crowd()
+    driver = crowd(recalls=recalls)
     waiting = [(r, job) for r in (random_request(dice) for _ in range(60)) for job in jobs_of(driver, r)]
     asked: list[tuple[Any, Task, list[object]]] = []
     most = steps = 0
@@ -93,7 +95,7 @@ def test_whatever_runs_beside_a_request_it_gets_what_it_gets_alone_and_leaves_no
     whole = 0
     for request in {id(r): r for r, _, _ in asked}.values():
         mine = [(task, answers) for r, task, answers in asked if r is request]
-        expected = alone(request)
+        expected = alone(request, recalls=recalls)
         if any(task.cancelled and answers[-1:] != [DONE] for task, answers in mine):
             pytest.fail("a cancelled task was not told")
         got = [a for _, answers in reversed(mine) for a in answers if a is not DONE]
@@ -116,6 +118,30 @@ def test_requests_share_decodes() -> None:
     driver.run()
     longest = max(len(greedy(driver.native, r.prefix, 12)) for r in requests)
     assert len(driver.native.decodes) <= longest + 2
+
+
+@pytest.mark.parametrize("clients", [1, 3, 8])
+def test_a_text_that_repeats_itself_takes_fewer_decodes_and_stays_the_same(clients: int) -> None:
+    driver = Driver(FakeNative(context=2000, sequences=24, recalls=1))
+    driver.native.ends = lambda token: False  # type: ignore[method-assign] # noqa: ARG005
+    said = [
+        driver.submit(driver.jobs.generating(GenerateRequest(f"the pool {i}", max_tokens=90, logprobs=True)))[1]
+        for i in range(clients)
+    ]
+    while driver.scheduler.busy:
+        driver.scheduler.step()
+    check_nothing_is_left(driver)
+    assert len(driver.native.decodes) < 80
+    assert max(driver.native.decodes[2:]) <= 12
+    for i, answers in enumerate(said):
+        patient = crowd(recalls=1)
+        patient.native.ends = driver.native.ends  # type: ignore[method-assign]
+        request = GenerateRequest(f"the pool {i}", max_tokens=90, logprobs=True)
+        job = patient.jobs.generating(request)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Echo, "guess", lambda *_: [])
+            assert [*patient.answers(job), DONE] == answers
+        assert len(patient.native.decodes) >= 90
 
 
 def test_a_prefix_asked_for_by_many_at_once_is_evaluated_once() -> None:

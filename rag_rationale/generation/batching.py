@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 _GROUP = 4
+_FEW = 2
 EVEN_ROWS = range(2, 64)
 """How many rows a decode may have for its results to be the same to the bit, whatever else is in the batch and wherever
 its cells lie, as long as a sequence's cells lie in the order of its positions. A single row is spread over threads by
@@ -17,12 +18,16 @@ MOST_PADDING = _GROUP - 1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One token to evaluate at `position` of every sequence in `sequences`; `logits` asks for what follows it."""
+    """One token to evaluate at `position` of every sequence in `sequences`; `logits` asks for what follows it.
+
+    One with a `doubt` is a guess: it need not be evaluated, and may give way to another row at its position.
+    """
 
     token: int
     position: int
     sequences: tuple[int, ...]
     logits: bool = False
+    doubt: int = 0
 
 
 def deal(asked: Sequence[int], *, room: int) -> list[int]:
@@ -41,18 +46,30 @@ def deal(asked: Sequence[int], *, room: int) -> list[int]:
 
 
 def evened(rows: Sequence[Row], padding: Row) -> list[Row]:
-    """The rows, with padding behind them where one is alone or all are slower than some more would be.
+    """The rows, with padding behind them where one is alone; and where more would be faster, more of them, more of all
+    with logits.
 
     The padding takes the positions from that of `padding` on.
     """
-    more = range(_even(len(rows)) - len(rows))
-    return [*rows, *(replace(padding, position=padding.position + i) for i in more)]
+    more = range(max(_full(len(rows)), EVEN_ROWS[0]) - len(rows))
+    even = [*rows, *(replace(padding, position=padding.position + i) for i in more)]
+    asking = sum(row.logits for row in rows)
+    spare = [i for i, row in enumerate(even) if not row.logits][: _full(asking) - asking]
+    return [replace(row, logits=True) if i in spare else row for i, row in enumerate(even)]
 
 
-def _even(count: int) -> int:
-    """The least of EVEN_ROWS that is no less and no slower: past a group, what is left over of groups of four takes a
-    pass of its own over the weights."""
-    return max(count, EVEN_ROWS[0]) if count <= _GROUP else min(-(-count // _GROUP) * _GROUP, EVEN_ROWS[-1])
+def worth(guesses: int, *, asking: int) -> int:
+    """How many of so many guesses are worth their rows beside `asking` rows with logits: those that fill up a group,
+    and of another group at least _FEW."""
+    free = max(_full(asking), _GROUP) - asking
+    room = max(_full(asking + _FEW), _GROUP) - asking
+    return min(guesses, room if min(guesses, room) >= free + _FEW else free)
+
+
+def _full(count: int) -> int:
+    """The least number of rows that is no less and no slower: past one group, what is left over of groups takes a pass
+    of its own over the weights."""
+    return count if count <= _GROUP else min(-(-count // _GROUP) * _GROUP, EVEN_ROWS[-1])
 
 
 def group(tails: Sequence[Sequence[int]], *, width: int, room: int) -> list[list[int]]:

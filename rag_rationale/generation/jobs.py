@@ -1,7 +1,8 @@
 """Requests as jobs: what each wants evaluated, step by step, and how it reads the logits.
 
 A job's steps are a generator that yields rows to evaluate behind those before, and is sent the logits of each row that
-asked for them, in order, the last token of the job's head first. It knows nothing of caching, batches or other jobs.
+asked for them, in order, the last token of the job's head first. A row at the position of one before takes its place
+and that of all behind it. It knows nothing of caching, batches or other jobs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from rag_rationale.errors import BackendError
 from rag_rationale.generation.batching import Row, group
+from rag_rationale.generation.guessing import Echo
 from rag_rationale.generation.native import Logits, Native
 from rag_rationale.generation.sampling import log_normaliser, pick
 from rag_rationale.generation.text import Assembler
@@ -108,11 +110,13 @@ class Jobs:
             texts = self._tokenise(bare, ("",), min(request.shared, len(bare)))
             head, shared = texts.head, texts.shared
         budget = min(request.max_tokens, self._room(head, 1))
+        echo = Echo(head)
 
         def steps(sequences: tuple[int, ...], say: Say) -> Steps:
             assembler = Assembler(request.stop, skip=request.prefix[len(bare) :])
             random = np.random.default_rng(request.seed)
             logprob = 0.0 if request.logprobs else None
+            ahead: list[int] = []
             rows: list[Row] = []
             for written in range(budget):
                 logits = yield rows
@@ -129,7 +133,14 @@ class Jobs:
                 if text:
                     say(TokenEvent(text, logprob))
                     logprob = 0.0 if request.logprobs else None
-                rows = [Row(token, len(head) + written, sequences, True)]
+                echo.add(token)
+                if token in ahead[:1]:  # its row is on its way
+                    rows, ahead = [], ahead[1:]
+                    continue
+                guesses = echo.guess(budget - written - 2)
+                at, ahead = len(head) + written, [guessed for guessed, _ in guesses]
+                rows = [Row(token, at, sequences, True)]
+                rows += [Row(guessed, at + i, sequences, True, doubt) for i, (guessed, doubt) in enumerate(guesses, 1)]
             say(TokenEvent(assembler.flush(), logprob, "length", Usage(len(head), budget)))
 
         return Job(head, shared, len(head), max(budget - 1, 0), 1, steps)

@@ -24,7 +24,7 @@ class Lane:
     """The sequences of one request: all begin with its head, whose first `base` positions belong to resident `node`.
 
     `cells` counts what it took since it was opened, the first at `first` (None once moved); `kept`, those of them that
-    became resident; `promised`, those it may still take.
+    became resident; `dead`, those given up again; `promised`, those it may still take.
     """
 
     sequences: tuple[int, ...]
@@ -34,12 +34,13 @@ class Lane:
     cells: int = 0
     first: int | None = None
     kept: int = 0
+    dead: int = 0
     opened: int = 0
 
     @property
     def length(self) -> int:
         """Positions held, where there is a single sequence."""
-        return self.opened + self.cells
+        return self.opened + self.cells - self.dead
 
 
 class Memory:
@@ -67,6 +68,11 @@ class Memory:
     def idle(self) -> bool:
         """Whether every sequence is either free or holds a resident prefix."""
         return not self._lanes and len(self._free) == self._grave - len(self._prefixes.leaves())
+
+    @property
+    def room(self) -> int:
+        """Cells that are neither in use nor promised."""
+        return self.limit - self._used - sum(lane.promised for lane in self._lanes)
 
     def held(self, head: Sequence[int]) -> int:
         """How many of these tokens need not be evaluated; the last one always must."""
@@ -108,6 +114,20 @@ class Memory:
         lane.promised -= cells
         self._used += cells
 
+    def rewind(self, lane: Lane, length: int) -> None:
+        """Give up what the lane, of a single sequence, holds from a position on, if anything."""
+        lost, (sequence,) = lane.length - length, lane.sequences
+        if lost <= 0:
+            return
+        if self._on_top(lane):
+            self._used -= lost
+            lane.cells -= lost
+        else:
+            self._native.copy(sequence, self._grave, length)
+            lane.dead += lost
+        self._native.truncate(sequence, length)
+        lane.promised += lost
+
     def unpad(self) -> None:
         """Free the padding's cells, which lie above all others."""
         self._native.truncate(self._spare)
@@ -132,7 +152,7 @@ class Memory:
         """Give the lane's sequences back, and its cells where they lie above all others."""
         self._lanes.remove(lane)
         lane.node.pins -= 1
-        on_top = lane.first is not None and self._used == lane.first + lane.cells
+        on_top = self._on_top(lane) and not lane.dead
         for sequence in lane.sequences:
             if not on_top:
                 self._native.copy(sequence, self._grave, lane.base)
@@ -141,6 +161,10 @@ class Memory:
             self._used -= lane.cells - lane.kept
         self._free.extend(lane.sequences)
 
+    def _on_top(self, lane: Lane) -> bool:
+        """Whether all cells above its first are the lane's."""
+        return lane.first is not None and self._used == lane.first + lane.cells
+
     def forget(self) -> None:
         """Give up everything, lanes included."""
         self._native.clear()
@@ -148,14 +172,13 @@ class Memory:
 
     def _make_room(self, cells: int) -> bool:
         """Whether that many cells are free beside what is promised; clears the graveyard to make it so, or if large."""
-        promised = sum(lane.promised for lane in self._lanes) + cells
-        alive = sum(lane.cells - lane.kept for lane in self._lanes)
-        fits = self._used + promised <= self.limit
+        fits = cells <= self.room
+        alive = sum(lane.cells - lane.kept - lane.dead for lane in self._lanes)
         if fits and self._used - alive - self._prefixes.tokens <= _DEAD:
             return True
         if any(len(lane.sequences) > 1 for lane in self._lanes):  # whose cells cannot be told apart; they end soon
             return fits
-        own = alive + promised
+        own = alive + sum(lane.promised for lane in self._lanes) + cells
         while not fits and own + self._prefixes.tokens > self.limit * _EASE and (leaf := self._prefixes.coldest()):
             self._evict(leaf)
         if own + self._prefixes.tokens > self.limit:

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from rag_rationale.generation.batching import EVEN_ROWS, Row, deal, evened
+from rag_rationale.generation.batching import EVEN_ROWS, Row, deal, evened, worth
 from rag_rationale.generation.jobs import Job, Say, Steps
 from rag_rationale.generation.memory import Lane, Memory
 from rag_rationale.generation.native import Logits, Native
@@ -42,6 +42,16 @@ class Task:
     lane: Lane | None = None
     steps: Steps | None = None
     head_read: bool = False
+
+    @property
+    def certain(self) -> int:
+        """How many of its rows must be evaluated: those before its guesses, the first one in any case."""
+        return next((i for i, row in enumerate(self.rows) if row.doubt and i), len(self.rows))
+
+    @property
+    def guesses(self) -> list[Row]:
+        """Its rows, if all but guesses were taken."""
+        return list(self.rows) if self.rows and self.rows[0].doubt else []
 
     def cancel(self) -> None:
         """Ask that nothing more be done for it; its sequences are free before the next decode."""
@@ -85,11 +95,7 @@ class Scheduler:
         try:
             self._drop()
             self._begin()
-            shares = deal([len(task.rows) for task in self._working], room=EVEN_ROWS[-1])
-            batch = [
-                (task, task.rows.popleft()) for task, n in zip(self._working, shares, strict=True) for _ in range(n)
-            ]
-            if batch:
+            if batch := self._batch():
                 self._decode(batch)
         except Exception as error:  # the context is in doubt: whoever had a part in it is told
             self._fail(error)
@@ -100,6 +106,17 @@ class Scheduler:
             task.say(error)
         self._waiting.clear()
         self._working.clear()
+
+    def _batch(self) -> list[tuple[Task, Row]]:
+        """The rows to evaluate next: of each task its share, then the surest guesses that are worth it."""
+        shares = deal([task.certain for task in self._working], room=EVEN_ROWS[-1])
+        batch = [(task, task.rows.popleft()) for task, n in zip(self._working, shares, strict=True) for _ in range(n)]
+        guesses = [(row.doubt, place) for place, task in enumerate(self._working) for row in task.guesses]
+        asking = sum(row.logits for _, row in batch)
+        most = min(EVEN_ROWS[-1] - len(batch), self._memory.room)
+        for _, place in sorted(guesses)[: min(worth(len(guesses), asking=asking), max(most, 0))]:
+            batch.append((self._working[place], self._working[place].rows.popleft()))
+        return batch
 
     def _drop(self) -> None:
         now = time.monotonic()
@@ -142,8 +159,14 @@ class Scheduler:
     def _resume(self, task: Task, logits: Logits | None) -> None:
         """Let a job read logits (None to begin) and say what it wants next."""
         assert task.steps is not None
+        assert task.lane is not None
         try:
-            task.rows.extend(next(task.steps) if logits is None else task.steps.send(logits))
+            rows = next(task.steps) if logits is None else task.steps.send(logits)
+            while rows and task.rows and task.rows[-1].position >= rows[0].position:
+                task.rows.pop()
+            if rows and len(task.lane.sequences) == 1:
+                self._memory.rewind(task.lane, rows[0].position)
+            task.rows.extend(rows)
         except StopIteration:
             self._end(task, DONE)
         except Exception as error:  # of this job alone
@@ -161,7 +184,7 @@ class Scheduler:
         told = iter(every)
         for (task, asked), row in zip(batch, rows, strict=False):
             logits = next(told) if row.logits else None
-            if asked.logits and logits is not None and task.lane is not None:
+            if asked.logits and logits is not None and task.lane is not None and asked.position < task.lane.length:
                 self._keep(task, task.lane)
                 self._resume(task, logits)
 
