@@ -133,7 +133,8 @@ class Flaws:
         """Whether a verb has another number than its subject: "the waiters was", "it were", "screens that shows"."""
         head = verb if verb.dep_ not in {"aux", "auxpass"} else verb.head
         subject = _subject(verb)
-        if subject is None or syntax.finite(head) is not verb or verb.tag_ == "MD":
+        first = syntax.finite(head)
+        if subject is None or first is None or first.i != verb.i or verb.tag_ == "MD":
             return None
         if not tokens.start <= subject.i < verb.i:
             return None
@@ -194,7 +195,7 @@ def _one_of_none(tokens: Any) -> bool:
     return False
 
 
-def _subject(verb: Any) -> Any | None:
+def _subject(verb: Any) -> Any:
     head = verb if any(t.dep_ in syntax.SUBJECTS for t in verb.children) else verb.head
     if head.i != verb.i and verb.dep_ not in {"aux", "auxpass"}:
         return None

@@ -395,5 +395,5 @@ def _missed(noun: Any) -> bool:
 
 
 def _lemma(noun: Any) -> str:
-    lemma = noun.lemma_.lower()
+    lemma: str = noun.lemma_.lower()
     return spellings("en").get(lemma, lemma)
