@@ -67,16 +67,27 @@ def engine(gemma: Path) -> Iterator[LlamaEngine]:
 class Oracle:
     """Log-probabilities by one plain evaluation of the whole text, in float64.
 
-    Runs llama.cpp's kernels of the same rounding: attention fused, 32 rows at a time (the text is filled up behind,
-    which no earlier token can see).
+    Runs llama.cpp's kernels of the same rounding: attention fused, weights not repacked, 32 rows at a time (the text is
+    filled up behind, which no earlier token can see).
     """
 
     def __init__(self, path: Path) -> None:
         import llama_cpp
 
-        self.model = llama_cpp.Llama(
-            str(path), n_ctx=512, n_batch=32, n_ubatch=32, n_threads=2, logits_all=True, flash_attn=True, verbose=False
-        )
+        how = llama_cpp.llama_cpp.llama_model_default_params()
+        how.use_extra_bufts = False
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(llama_cpp.llama_cpp, "llama_model_default_params", lambda: how)
+            self.model = llama_cpp.Llama(
+                str(path),
+                n_ctx=512,
+                n_batch=32,
+                n_ubatch=32,
+                n_threads=2,
+                logits_all=True,
+                flash_attn=True,
+                verbose=False,
+            )
 
     def tokens(self, text: str) -> list[int]:
         return self.model.tokenize(text.encode(), add_bos=self.model.metadata.get(ADD_BOS) != "false", special=False)
