@@ -135,6 +135,8 @@ def test_connections_beyond_what_there_may_be_are_refused_and_the_others_served(
             status, problem = _problem(_read(line))
         assert (status, problem["type"].rpartition(":")[2]) == (503, "busy")
         assert http.post("/v1/rationales", json=serving.REQUEST).status_code == 200
+        refused = [_asked(url) for _ in range(20)]  # though they had begun to write
+        assert all(b" 503 " in reply and b"retry-after: 1" in reply for reply in refused)
         held[0].close()
         bounded.until(lambda: b" 200 " in _asked(url), seconds=10)
 
