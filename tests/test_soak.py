@@ -25,6 +25,7 @@ TIMES = {
     "accepted_p99_over_light",
     "accepted_p99_over_sustained",
     "accepted_over_sustained",
+    "asked_over_sustained",
     "rss_growth",
 }
 
