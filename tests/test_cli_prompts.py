@@ -67,7 +67,8 @@ def test_a_new_tone_is_promoted_listed_and_taken_back(prompts: Path, capsys: pyt
     before = shipped.read_bytes()
     begin_anew(prompts, capsys)
     assert "0 errors" in told(capsys, "lint", "travel")
-    assert "One guest says" in told(capsys, "render", "travel@v2", "--language", "en")
+    rendered = told(capsys, "render", "travel@v2", "--language", "en", "--frames", "20")
+    assert len(set(re.findall(r"^  One guest says (.*)\.$", rendered, re.M))) == 20
     assert "travel:production is v2 (100%)" in told(capsys, "promote", "travel", "2")
     assert re.search(r"^travel@\w+  en v2 .*\[production\]", told(capsys, "list"), re.M)
     assert "travel:production is v1 (75%), v2 (25%)" in told(capsys, "promote", "travel", "1=75", "2=25")
@@ -128,6 +129,9 @@ def test_a_comparison_prints_paired_differences_and_the_cases_that_changed_most(
     shown = told(capsys, *run)
     assert re.search(r"^- default@\w+", shown, re.M)
     assert re.search(r"^\+ travel@\w+", shown, re.M)
+    assert re.search(r"^  variety\.\w+ .* \([+-]\d.* to [+-]\d", shown, re.M)
+    assert re.search(r"^4 of 4 texts changed", shown, re.M)
+    assert re.search(r"\S+ .* \| \S+", shown)
     capsys.readouterr()
     assert main(["prompts", *run, "--json"]) == 0
     changes = json.loads(capsys.readouterr().out)

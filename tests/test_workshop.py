@@ -17,7 +17,7 @@ from rag_rationale.prompting import Template, TemplateStore
 from rag_rationale.service import Explainer
 from rag_rationale.types import Analyser, Language, RationaleRequest
 from rag_rationale.workshop.beginning import begin
-from rag_rationale.workshop.beside import beside, side_by_side
+from rag_rationale.workshop.beside import beside, most_changed, side_by_side
 from rag_rationale.workshop.checking import failures, run_tests
 from rag_rationale.workshop.filling import SAMPLES, samples
 from rag_rationale.workshop.linting import lint, lint_balance, searchable
@@ -194,6 +194,13 @@ def test_side_by_side_shows_what_differs_in_columns_of_equal_width() -> None:
     assert rows == ["有人说灯臂停得住。   | one reviewer says", "                     | the arm holds"][:1] + rows[1:]
     assert "same" not in "".join(rows)
     assert beside("a", "b", width=7) == ["a  | b"]
+
+
+def test_the_texts_with_least_in_common_come_first_and_the_same_ones_not_at_all() -> None:
+    before = {"a": "One reviewer says the arm holds.", "b": "The lid stays on.", "c": "As before.", "d": "Gone."}
+    after = {"a": "One buyer says the arm holds.", "b": "Members answer within an hour.", "c": "As before."}
+    assert [case for case, _, _ in most_changed(before, after)] == ["b", "a"]
+    assert most_changed(before, before) == []
 
 
 CHECKED = """tests:

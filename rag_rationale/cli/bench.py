@@ -23,11 +23,12 @@ from rag_rationale.evaluation.running import prepare
 from rag_rationale.grounding import Judge
 from rag_rationale.prompting import TemplateStore
 from rag_rationale.types import LANGUAGES, RationaleRequest
-from rag_rationale.workshop.beside import as_lines, beside, side_by_side
+from rag_rationale.workshop.beside import as_lines, beside, most_changed, side_by_side
 from rag_rationale.workshop.checking import run_tests
 from rag_rationale.workshop.trying import try_out
 
 COMPARED = ("citations", "references", "variety")
+_SHOWN = 3  # cases that a comparison shows whole
 
 
 def add_actions(actions: Any) -> None:
@@ -116,7 +117,7 @@ def _test(options: argparse.Namespace) -> int:
 def _diff(options: argparse.Namespace) -> int:
     settings = load_settings()
     store = TemplateStore(settings.prompts, state=settings.state)
-    width = shutil.get_terminal_size((160, 24)).columns
+    width = _width()
     shared = [lang for lang in store.languages_of(options.left) if lang in store.languages_of(options.right)]
     wanted = [options.language] if options.language != "auto" else shared
     for language in wanted:
@@ -163,4 +164,13 @@ def _compare(options: argparse.Namespace) -> int:
     else:
         print(f"- {runs[0]['provenance']['template']}\n+ {runs[1]['provenance']['template']}")
         print(changes_as_text(changes, *runs))
+        before, after = ({case: str(kept["text"]) for case, kept in run["texts"].items()} for run in runs)
+        changed = most_changed(before, after)
+        print(f"\n{len(changed)} of {len(before)} texts changed; those with least in common:")
+        for case, old, new in changed[:_SHOWN]:
+            print("", case, *beside(old, new, width=_width()), sep="\n")
     return 0
+
+
+def _width() -> int:
+    return shutil.get_terminal_size((160, 24)).columns

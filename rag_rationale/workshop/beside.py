@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import yaml
 
@@ -37,6 +37,16 @@ def side_by_side(left: Sequence[str], right: Sequence[str], *, width: int) -> li
 def beside(left: str, right: str, *, width: int) -> list[str]:
     """Two texts in columns, whole."""
     return list(_row(left, right, (width - 3) // 2))
+
+
+def most_changed(before: Mapping[str, str], after: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """Each case whose texts differ, with both, those that have least in common first."""
+
+    def alike(case: str) -> float:
+        return difflib.SequenceMatcher(None, before[case], after[case], autojunk=False).ratio()
+
+    changed = sorted(case for case in before if case in after and before[case] != after[case])
+    return [(case, before[case], after[case]) for case in sorted(changed, key=alike)]
 
 
 def _row(left: str, right: str, column: int) -> Iterator[str]:
