@@ -43,6 +43,7 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "Walked there twice with the whole class and loved it.",
         "The best parts of the tour are.",
         "The view was lovely, the tea were weak.",
+        "The hut is a bad maintained one near the lake.",
         "The hike was lovely especially the descent.",
         "We had a LOVELY walk around the lake.",
         "We liked the thai soup and the bread.",
@@ -134,3 +135,12 @@ def test_one_word_in_two_spellings_is_one_thing(known: Mapping[Language, Analyse
     assert heads == {"ambience"}
     terms = [n.lemma for n in known["en"].terms("ambiance and colors")]
     assert terms == ["ambience", "colour"]
+
+
+def test_a_quotation_begins_where_its_sentence_does(known: Mapping[Language, Analyser]) -> None:
+    texts = [
+        "He called the office and they say that nobody had responded to the call and so they had to cancel the tour.",
+        "The tour was long, so so long, and so they had to cancel the supper for us.",
+    ]
+    for text in texts:
+        assert all(s.start == 0 for s in known["en"].spans(text) if s.shape == "quote")

@@ -22,6 +22,7 @@ _ONE, _MANY, _SELF = (
 )
 _MARKS = re.compile(
     r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|[a-z] (?:e?specially|particularly) the\b|\bat all not\b|"
+    r"\b(?:bad|good) (?:maintained|cooked|made|prepared|served|managed|designed|lit|organi[sz]ed|behaved|packed)\b|"
     r"\b[Ii]ts (?:a|an|the|so|very|really|not|been|my|always)\b"
 )
 _ARTICLE = re.compile(r"\b(?:a (?=[aeio])(?!one\b|once\b|eu)|an (?=[bcdfgjklmnpqrstvwz]))", re.IGNORECASE)

@@ -49,6 +49,7 @@ _ODD = re.compile(
 )
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly", "equally", "either"}
 _PARTS = frozenset(("step", "part", "stage", "phase", "section", "chapter", "level", "option", "day"))
+_STOPS = '.!?…\n\r:;)"”'
 _EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
 _FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 _REMARK = 8  # words at most
@@ -84,6 +85,9 @@ class SpanFinder:
                     yield span
 
     def _quotes(self, sentence: Any) -> Iterator[Span]:
+        ahead = sentence.doc.text[: sentence.start_char].rstrip(" ")
+        if ahead and ahead[-1] not in _STOPS:
+            return  # the parser cut a sentence in its midst: "..., and so | they had to cancel it"
         first = next((t for t in sentence if syntax.tells(t) and t.lower_ not in self._lists["connectives"]), None)
         last = next((t for t in reversed(sentence) if t.is_alpha), None)
         if last is None or (last.lower_ in {"that", "this", "those", "these"} and last.dep_ in {"pobj", "dobj"}):
