@@ -21,7 +21,7 @@ _ONE, _MANY, _SELF = (
     {"is", "are", "has", "does", "were"},
 )
 _MARKS = re.compile(
-    r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|[a-z] (?:e?specially|particularly) the\b|\bat all not\b|"
+    r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|[a-z] (?:e?specially|particularly) the\b|\bat all not\b|\band rather than\b|"
     r"\b(?:bad|good) (?:maintained|cooked|made|prepared|served|managed|designed|lit|organi[sz]ed|behaved|packed)\b|"
     r"\b[Ii]ts (?:a|an|the|so|very|really|not|been|my|always)\b"
 )

@@ -372,7 +372,8 @@ class SpanFinder:
             )
         led = verb.head if verb.dep_ == "conj" else verb
         wished = any(t.tag_ in {"MD", "TO"} for v in (verb, led) for t in v.children)  # "I'd like a half size"
-        if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished:
+        mine = verb.dep_ != "relcl"  # "for everyone who loves wings" likes none
+        if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished and mine:
             return "positive"
         return "neutral"
 
