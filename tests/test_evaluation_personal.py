@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import planted
 import pytest
 from replies import make_reply
-from towns import Explain, material_of
+from towns import Explain, material_of, open_town
 
 from rag_rationale.building import build
 from rag_rationale.embedding import HashedEmbedder
@@ -134,7 +135,26 @@ def test_controls_choose_what_they_are_named_for_and_nothing_hidden(snapshot: Sn
     assert made["nearest to the history"].text.split("\n")[0] == OTHERS[0]
     assert made["nearest to the history"].text.count("\n") == 2
     assert made["user only"].text.split("\n")[0] == OWN["sue"].format("lower")
+    assert made["best by fit"].text.split("\n")[0] == OTHERS[0]
     assert not hidden & frozenset().union(*(choice.sources for choice in made.values()))
+
+
+def test_the_best_by_fit_are_of_three_people(tmp_path: Path) -> None:
+    reviews: list[tuple[str | None, str, float | None, str]] = [
+        ("sue", "north", 5.0, "Broth thick enough for any cold winter."),
+        ("sue", "south", 5.0, "Broth thick enough for any cold winter here."),
+        ("gus", "south", 5.0, "Broth thick enough to stand a spoon in.\n\nBroth thick enough to eat with a fork."),
+        ("ida", "south", 5.0, "Broth was served."),
+        ("pam", "south", 5.0, "Roses climb beside each quiet bench there."),
+        ("tom", "north", 5.0, "Roses climb over every bench outside."),
+    ]
+    town = open_town(tmp_path, ["north", "south"], reviews)
+    material = material_of(town, lambda *_: make_reply([]))
+    subject = next(s for s in material.subjects if (s.user, s.item) == ("sue", "south"))
+    made = choices(material, subject, make_reply([]), exclude=frozenset({"r1"}))["best by fit"]
+    town.close()
+    assert len(made.sources) == len(made.text.split("\n")) == 3
+    assert {"r2", "r3"} < made.sources
 
 
 def test_closeness_is_the_cosine_of_the_texts_asked_for() -> None:

@@ -17,7 +17,8 @@ from rag_rationale.types import Evidence, Rationale, RationaleRequest, Sentence,
 
 RATIONALE = "rationale"
 NEAREST = "nearest to the history"
-CONTROLS = ("random", "newest", "longest", "item only", "user only", NEAREST)
+RETRIEVED = "best by fit"
+CONTROLS = ("random", "newest", "longest", "item only", "user only", NEAREST, RETRIEVED)
 _THREE = 3
 _READ = 2000  # characters of a history that an embedder would read at most
 
@@ -47,7 +48,8 @@ def item_side(reply: Rationale, sentences: Sequence[Sentence] | None = None) -> 
 
 def choices(material: Material, subject: Subject, reply: Rationale, *, exclude: frozenset[str]) -> dict[str, Choice]:
     """The rationale's choice and each control's, by name. A control takes as many passages as the rationale cites on
-    the item's side, three where that is none; "nearest to the history" always takes three.
+    the item's side, three where that is none; "nearest to the history" and "best by fit" always take three. The latter
+    are what retrieval itself puts first, of three people: what planning and writing could have kept.
     """
     k = sum(e.side != "history" for e in reply.evidence) or _THREE
     body = {"index": material.snapshot.manifest.name, "user": {"id": subject.user}, "item": {"id": subject.item}}
@@ -66,6 +68,7 @@ def choices(material: Material, subject: Subject, reply: Rationale, *, exclude: 
         "longest": lambda: sorted(told, key=lambda e: (-len(e.passage.text), e.id))[:k],
         "item only": lambda: _nearest(told, told)[:k],
         NEAREST: lambda: _nearest(told, _worded(pool))[:_THREE],
+        RETRIEVED: lambda: _retrieved(told)[:_THREE],
     }
     made = {name: _choice(rule()) for name, rule in rules.items()}
     return {RATIONALE: item_side(reply), **made, "user only": _own(pool)}
@@ -90,6 +93,14 @@ def _nearest(told: Sequence[Evidence], aim: Sequence[Evidence]) -> list[Evidence
         return []
     scores = _stacked(told) @ _stacked(aim).mean(axis=0)
     return [told[at] for at in np.argsort(-scores, kind="stable")]
+
+
+def _retrieved(told: Sequence[Evidence]) -> list[Evidence]:
+    """The best scored passage of each author, best first."""
+    first: dict[str, Evidence] = {}
+    for evidence in sorted(told, key=lambda e: (-e.score, e.id)):
+        first.setdefault(evidence.passage.author, evidence)
+    return list(first.values())
 
 
 def _stacked(evidence: Sequence[Evidence]) -> Vectors:
