@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Protocol, runtime_checkable
 
 from rag_rationale.building.checkpoint import SCRATCH, Checkpoint, clear, is_worth_keeping
 from rag_rationale.building.filling import Files, fill
@@ -36,6 +37,14 @@ from rag_rationale.types import Embedder, Progress
 MOST_SEGMENTS = 8
 MOST_OUTDATED = 0.1
 _CHUNK = 512
+_MUCH = 50_000  # passages from which on an embedder rests while they are indexed
+
+
+@runtime_checkable
+class Resting(Protocol):
+    """An embedder that can give its memory back until it is next asked."""
+
+    def rest(self) -> None: ...
 
 
 def build(
@@ -87,6 +96,9 @@ def build(
                     _reuse(segment, checkpoint, known)
                     clear(root, keep=scratch)
                     _embed(segment, checkpoint, embedder, report, progress or _quiet)
+                    report.precision = getattr(embedder, "precision", "")
+                    if segment.passages > _MUCH and isinstance(embedder, Resting):
+                        embedder.rest()  # what indexing takes grows with the passages, and need not come on top
             finally:
                 segment.close()
             with _timed(report, "join"):

@@ -110,7 +110,7 @@ def _build(options: argparse.Namespace) -> int:
         events=options.events,
         users=options.users,
         columns=read_columns(options.columns) if options.columns else None,
-        embedder=open_embedder(settings),
+        embedder=open_embedder(settings, bulk=True),
         folder=settings.indexes,
         promote=not options.no_promote,
         strict=options.strict,

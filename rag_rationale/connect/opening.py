@@ -23,10 +23,12 @@ def open_explainer(settings: Settings | None = None) -> Explainer:
     return service.open_explainer(settings, embedder=opening.open_embedders(settings, known=known), engine=engine)
 
 
-def open_embedder(settings: Settings) -> Embedder:
-    """The embedder that `settings.embedder` names; warns and raises as `open_explainer` does."""
+def open_embedder(settings: Settings, *, bulk: bool = False) -> Embedder:
+    """The embedder that `settings.embedder` names, for many texts with `bulk`; warns and raises as `open_explainer`
+    does.
+    """
     if settings.embedder not in (None, "hashed"):
         model = resolve(settings.embedder, "embedder", folder=settings.models)
         if model.kind == "provider":
             return LangChainEmbedder(settings.embedder)
-    return opening.open_embedder(settings)
+    return opening.open_embedder(settings, bulk=bulk)

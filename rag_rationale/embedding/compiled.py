@@ -1,68 +1,123 @@
 """The door to OpenVINO: a sentence-transformers model compiled for this processor, to embed many texts at a time.
 
-OpenVINO computes in bfloat16 where the processor does (AMX, AVX-512 BF16), in float32 elsewhere. Compiling a model for
-the first time takes seconds; what comes of it is kept in a folder of its own, never among the model's files, which are
-checked.
+It needs neither torch nor transformers, which take half a gigabyte: `tracing` has left all it takes in a folder, which
+is never the model's own, since the files of that are checked.
+
+    graph.xml .bin        the model, pooling and all, its weights as halves where these hold them exactly
+    eight_bit.xml .bin    the same with most weights as whole numbers, where `eight_bit` made that
+    tokenizer.json        as the tokenizers package reads it
+    card.json             dimension, window, padding and special tokens
 """
 
 from __future__ import annotations
 
+import json
 import os
-import tempfile
+import platform
 import threading
-import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import openvino
-import torch
 from numpy.typing import NDArray
-from sentence_transformers import SentenceTransformer
-from transformers.utils import logging as transformers_logging
+from tokenizers import Tokenizer
 
 from rag_rationale.types import Vectors
 
 MOST_TOKENS = 512  # a batch: what one core computes on should stay in its cache
+GRAPH, EIGHT_BIT, TOKENIZER, CARD = "graph.xml", "eight_bit.xml", "tokenizer.json", "card.json"
+GROUP = 32  # numbers next to each other that share a scale, in 8 bit
+Precision = Literal["float32", "bfloat16", "8 bit"]
 Batch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Positions of texts, shape (n,); their token ids and what of these is no padding, both of shape (n, length)."""
 
 
-class Compiled:
-    """Embeds token ids with a graph that `traced` made; `padding` fills short rows. `threads`: as many batches are
-    computed at once, each on one core (default: all cores).
+def release() -> str:
+    """OpenVINO's, a graph of which is no other's."""
+    return str(openvino.__version__).partition("-")[0]
 
-    Each batch has a thread of ours that waits for it. OpenVINO's own threads must hold nothing of Python's, as those of
-    its AsyncInferQueue do: letting go of a model waits for them with the interpreter's lock held, which they may want.
+
+def precision_here() -> Precision:
+    """What this processor computes fastest in, of what is close enough.
+
+    Without AMX, bfloat16 halves the rate of float32, whatever AVX-512 BF16 promises; whole numbers double it where
+    there is AVX-512 VNNI.
+    """
+    flags = _flags()
+    if "amx_bf16" in flags:
+        return "bfloat16"
+    return "8 bit" if "avx512_vnni" in flags else "float32"
+
+
+@lru_cache
+def _flags() -> frozenset[str]:
+    """What the processor can do; nothing where the system does not tell."""
+    try:
+        told = Path("/proc/cpuinfo").read_text(encoding="utf-8") if platform.machine() == "x86_64" else ""
+    except OSError:
+        told = ""
+    return frozenset(next((line for line in told.splitlines() if line.startswith("flags")), "").split())
+
+
+class Compiled:
+    """Embeds texts with what lies in `folder`. `threads`: as many batches are computed at once, each on one core
+    (default: all cores).
     """
 
-    def __init__(self, graph: Any, *, padding: int, threads: int | None) -> None:
-        threads = threads or os.cpu_count() or 1
-        options = {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
-        compiled = openvino.Core().compile_model(graph, "CPU", options)
-        self._requests = [compiled.create_infer_request() for _ in range(threads)]
-        self._padding = padding
+    def __init__(self, folder: Path, *, threads: int | None) -> None:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        self.dimension, self._padding = int(card["dimension"]), int(card["padding"])
+        self.special: list[str] = card["special"]
+        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(int(card["window"]))
+        workers = threads or os.cpu_count() or 1
+        self.precision = precision_here()
+        if self.precision == "8 bit" and not (folder / EIGHT_BIT).is_file():
+            self.precision = "float32"
+        graph = folder / (EIGHT_BIT if self.precision == "8 bit" else GRAPH)
+        self._streams = Streams(compile_graph(graph, self.precision, threads=workers), workers)
 
-    def embed(self, ids: Sequence[Sequence[int]], done: Callable[[int], None]) -> Vectors:
-        """Vectors of shape (len(ids), d) as the model makes them, in the order given; `done` is told of each batch.
+    def embed(self, texts: Sequence[str], done: Callable[[int], None]) -> Vectors:
+        """Vectors of shape (len(texts), d) as the model makes them, in the order given; `done` hears of each batch.
 
         From one thread at a time.
         """
-        vectors: list[Vectors | None] = [None] * len(ids)
-        batches, lock = _batches(ids, self._padding), threading.Lock()
+        vectors = np.empty((len(texts), self.dimension), np.float32)
+        self._streams.embed(batches(self.tokens(texts), self._padding), vectors, done)
+        return vectors
+
+    def tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """The token ids of each text, cut to the model's window."""
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+
+class Streams:
+    """Computes `count` batches at once with a compiled graph.
+
+    Each has a thread of ours that waits for it. OpenVINO's own threads must hold nothing of Python's, as those of its
+    AsyncInferQueue do: letting go of a model waits for them with the interpreter's lock held, which they may want.
+    """
+
+    def __init__(self, compiled: Any, count: int) -> None:
+        self._requests = [compiled.create_infer_request() for _ in range(count)]
+
+    def embed(self, told: Generator[Batch], vectors: Vectors, done: Callable[[int], None]) -> None:
+        """Put the vectors of all batches in their places; `done` is told of each. From one thread at a time."""
+        lock = threading.Lock()
 
         def work(request: Any) -> None:
             while True:
                 with lock:
-                    batch = next(batches, None)
+                    batch = next(told, None)
                 if batch is None:
                     return
                 positions, padded, mask = batch
-                made = request.infer({0: padded, 1: mask}, share_inputs=True)[0]
-                for at, vector in zip(positions.tolist(), made, strict=True):
-                    vectors[at] = vector
+                vectors[positions] = request.infer({0: padded, 1: mask}, share_inputs=True)[0]
                 with lock:
                     done(len(positions))
 
@@ -72,63 +127,24 @@ class Compiled:
                 wait(working, return_when=FIRST_EXCEPTION)
             finally:  # where one failed, or this one is interrupted, only the batches under way are waited for
                 with lock:
-                    batches.close()
+                    told.close()
         for finished in working:
             finished.result()
-        return np.stack([vector for vector in vectors if vector is not None])
 
 
-class _Whole(torch.nn.Module):
-    """A model from token ids to vectors, pooling and all, in arguments that can be traced."""
-
-    def __init__(self, model: SentenceTransformer) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
-        made: torch.Tensor = self.model({"input_ids": input_ids, "attention_mask": attention_mask})[
-            "sentence_embedding"
-        ]
-        return made
+def compile_graph(graph: Any, precision: Precision, *, threads: int) -> Any:
+    """A graph, or the path of one, compiled to compute on `threads` cores, a batch on each."""
+    options = {
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": threads,
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": GROUP if precision == "8 bit" else 0,
+    }
+    return openvino.Core().compile_model(graph, "CPU", options)
 
 
-def traced(model: SentenceTransformer, folder: Path | None) -> Any:
-    """The model as OpenVINO's graph: as kept in `folder`, else traced, and kept there if that can be.
-
-    What is kept is given as its path, so that the model can be let go of before the graph is loaded. Weights that half
-    a float holds exactly are kept so.
-    """
-    kept = folder / f"{openvino.__version__.partition('-')[0]}.xml" if folder else None
-    if kept and kept.is_file():
-        return kept
-    example = torch.ones(2, 16, dtype=torch.long)
-    told = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # the tracer looks at every attribute, a training loss among them
-    try:
-        with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the tracer, about branches that every length takes alike
-            inputs = {"input_ids": example, "attention_mask": example}
-            graph = openvino.convert_model(_Whole(model), example_input=inputs)
-    finally:
-        transformers_logging.set_verbosity(told)
-    if kept is None:
-        return graph
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:  # two processes may be at it
-            openvino.save_model(graph, Path(scratch) / kept.name, compress_to_fp16=_halves(model))
-            for suffix in (".bin", ".xml"):
-                (Path(scratch) / kept.with_suffix(suffix).name).replace(kept.with_suffix(suffix))
-    except OSError:
-        return graph  # a folder that cannot be written to: traced anew the next time
-    return kept
-
-
-def _halves(model: SentenceTransformer) -> bool:
-    return all(torch.equal(weight, weight.half().float()) for weight in model.parameters())
-
-
-def _batches(ids: Sequence[Sequence[int]], padding: int) -> Generator[Batch]:
+def batches(ids: Sequence[Sequence[int]], padding: int) -> Generator[Batch]:
     """Texts of like length together, longest first, as many as MOST_TOKENS allows."""
     order = sorted(range(len(ids)), key=lambda at: -len(ids[at]))
     while order:

@@ -1,27 +1,30 @@
-"""The door to sentence-transformers: a local folder or a hub name becomes an `Embedder`.
+"""A sentence-transformers model, from a local folder or by a hub name, as an `Embedder`.
 
-A few texts are computed in float32. From the first call with many on, all go through `compiled`, which takes bfloat16
-where the processor has it: such vectors depend a little on their batch, so thresholds leave room. All are normalised in
-float32, since norms of bfloat16 are off by 0.4 %.
+A few texts are computed by torch in float32. From the first call with many on, or from the first of all in `bulk`, all
+go through `compiled`, in what this processor is fastest in: such vectors have cosines of at least 0.999 to those, so
+thresholds leave room. All are normalised in float32, since norms of bfloat16 are off by 0.4 %.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import hashlib
+import importlib
 import json
 import re
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from huggingface_hub import snapshot_download
-from sentence_transformers import SentenceTransformer
-from transformers.utils import logging as transformers_logging
 
-from rag_rationale.embedding.compiled import Compiled, traced
+from rag_rationale.embedding.compiled import Compiled, Precision, release
 from rag_rationale.errors import ModelMissingError
 from rag_rationale.types import Progress, TextRole, Vectors
 
@@ -35,8 +38,9 @@ class SentenceTransformerEmbedder:
 
     `query_prefix` and `passage_prefix` are put before the texts of that role. `name` states the model, a hash of its
     files and of its prefixes, so an index knows it again wherever the folder lies. `compiled` is a folder that keeps
-    compiled models under such names; without one each process compiles anew. `threads` sets torch's, for the whole
-    process. Safe to share between threads; calls are taken one after another.
+    compiled models under such names; without one each process compiles anew. `bulk` compiles at once, in a process of
+    its own where it must, so that this one holds no torch. `threads` sets torch's, for the whole process. Safe to share
+    between threads; calls are taken one after another.
     """
 
     def __init__(
@@ -49,22 +53,27 @@ class SentenceTransformerEmbedder:
         batch_size: int = 8,
         threads: int | None = None,
         compiled: Path | None = None,
+        bulk: bool = False,
     ) -> None:
-        folder = _folder(path_or_name)
+        self._folder = _folder(path_or_name)
         self._prefixes: dict[TextRole, str] = {"query": query_prefix, "passage": passage_prefix}
-        self._name = f"{name or Path(path_or_name).name}@{_identity(folder, self._prefixes)}"
-        self._batch_size, self._threads = batch_size, threads
-        self._kept = compiled / self._name if compiled else None
+        self._name = f"{name or Path(path_or_name).name}@{_identity(self._folder, self._prefixes)}"
+        self._batch_size, self._threads, self._bulk = batch_size, threads, bulk
+        self._kept = compiled / self._name / release() if compiled else None
+        self._passing: tempfile.TemporaryDirectory[str] | None = None  # what is compiled for this process alone
         self._compiled: Compiled | None = None
+        self._model: Any = None  # None once compiled: its weights would be held twice
         self._lock = threading.Lock()
-        if threads is not None:
-            torch.set_num_threads(threads)
-        model = _load(folder)
-        self._model: SentenceTransformer | None = model  # None once compiled: its weights would be held twice
-        self._tokenizer, self._window = model.tokenizer, model.max_seq_length
-        self._dimension = int(model.get_embedding_dimension() or 0)
-        special = sorted(self._tokenizer.get_added_vocab(), key=len, reverse=True)
-        special += [token for token in self._tokenizer.all_special_tokens if token not in special]
+        if bulk:
+            self._compiled = self._compile()
+            self._dimension, special = self._compiled.dimension, self._compiled.special
+        else:
+            tracing = _tracing()
+            if threads is not None:
+                importlib.import_module("torch").set_num_threads(threads)
+            self._model = tracing.load(self._folder)
+            self._dimension = int(self._model.get_embedding_dimension() or 0)
+            special = tracing.special_tokens(self._model)
         self._special = re.compile("|".join(map(re.escape, special)) or r"(?!)")
 
     @property
@@ -75,20 +84,24 @@ class SentenceTransformerEmbedder:
     def dimension(self) -> int:
         return self._dimension
 
+    @property
+    def precision(self) -> Precision:
+        """What vectors are computed in by now."""
+        return self._compiled.precision if self._compiled is not None else "float32"
+
     def embed(self, texts: Sequence[str], *, role: TextRole, progress: Progress | None = None) -> Vectors:
         """Vectors of shape (len(texts), dimension), float32, norm 1, in the order given; (0, dimension) for none.
 
-        A text's vector depends on its batch by rounding only: about 1e-6 in float32; where the processor computes many
-        texts in bfloat16, cosines between the two ways are at least 0.999. Texts beyond the model's window are cut.
-        `progress` is told ("embed", done, total) after each batch.
+        A text's vector depends on its batch by rounding only: about 1e-6 in float32; cosines between the ways that few
+        and many texts go are at least 0.999. Texts beyond the model's window are cut. `progress` is told
+        ("embed", done, total) after each batch.
         """
         prepared = [self._prefixes[role] + self._shielded(text) for text in texts]
         with self._lock:
-            if self._model is not None and len(texts) >= _MANY:
-                graph, self._model = traced(self._model, self._kept), None
+            if self._compiled is None and (self._model is None or len(texts) >= _MANY):
+                self._compiled = self._compile()
+                self._model = None
                 gc.collect()  # the model and its card hold each other
-                padding = int(self._tokenizer.pad_token_id or 0)
-                self._compiled = Compiled(graph, padding=padding, threads=self._threads)
             model = self._model
             if self._compiled is not None and texts:
                 return self._embed_compiled(self._compiled, prepared, progress)
@@ -110,6 +123,34 @@ class SentenceTransformerEmbedder:
                 progress("embed", begin + len(batch), len(texts))
         return vectors
 
+    def rest(self) -> None:
+        """Give back the memory of a compiled model; it is loaded again when next asked."""
+        with self._lock:
+            if self._compiled is not None:
+                self._compiled = None
+                gc.collect()
+                if sys.platform == "linux":
+                    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # else glibc keeps what was freed
+
+    def _compile(self) -> Compiled:
+        """What is kept of the model as compiled, made first where nothing is. ModelMissingError where that fails."""
+        folder = self._kept
+        if folder is None or not _is_writable(folder):
+            self._passing = self._passing or tempfile.TemporaryDirectory()
+            folder = Path(self._passing.name) / "kept"
+        prefix = self._prefixes["passage"]
+        if not folder.is_dir() and self._model is None:
+            call = [sys.executable, "-m", "rag_rationale.embedding.tracing", str(self._folder), str(folder), prefix]
+            made = subprocess.run(call, capture_output=True, text=True, check=False)
+            if made.returncode:
+                raise ModelMissingError(
+                    f"{self._folder} holds no model that can be compiled: {made.stderr.strip()[-300:]}",
+                    remedy="Give a sentence-transformers folder, or run `rag-rationale models prepare`.",
+                )
+        elif not folder.is_dir():
+            _tracing().keep(self._model, folder, prefix=prefix)
+        return Compiled(folder, threads=self._threads)
+
     def _embed_compiled(self, compiled: Compiled, prepared: list[str], progress: Progress | None) -> Vectors:
         told = 0
 
@@ -119,12 +160,26 @@ class SentenceTransformerEmbedder:
             if progress:
                 progress("embed", told, len(prepared))
 
-        cut = self._tokenizer(prepared, truncation=True, max_length=self._window)
-        return _normalised(compiled.embed(cut["input_ids"], done))
+        return _normalised(compiled.embed(prepared, done))
 
     def _shielded(self, text: str) -> str:
         """The text with special tokens in it broken up: a `</s>` that someone typed must not end the sequence."""
         return self._special.sub(lambda match: f"{match.group()[0]} {match.group()[1:]}", text)
+
+
+def _tracing() -> Any:
+    """The door to torch, which takes seconds and half a gigabyte to load."""
+    return importlib.import_module("rag_rationale.embedding.tracing")
+
+
+def _is_writable(folder: Path) -> bool:
+    """Whether the folder is there, or can be made."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent):
+            return True
+    except OSError:
+        return folder.is_dir()
 
 
 def _normalised(vectors: Vectors) -> Vectors:
@@ -163,20 +218,3 @@ def _identity(folder: Path, prefixes: dict[TextRole, str]) -> str:
                 digest.update(path.relative_to(folder).as_posix().encode())
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:12]
-
-
-def _load(folder: Path) -> SentenceTransformer:
-    shown = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        return SentenceTransformer(
-            str(folder), device="cpu", local_files_only=True, model_kwargs={"dtype": torch.float32}
-        ).eval()
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelMissingError(
-            f"{folder} holds no model that sentence-transformers can load: {error}.",
-            remedy="Give a sentence-transformers folder, or run `rag-rationale models prepare`.",
-        ) from error
-    finally:
-        if shown:
-            transformers_logging.enable_progress_bar()

@@ -42,8 +42,10 @@ def open_explainer(
     )
 
 
-def open_embedder(settings: Settings) -> Embedder:
-    """The embedder that `settings.embedder` names; "hashed" needs no model and knows only words."""
+def open_embedder(settings: Settings, *, bulk: bool = False) -> Embedder:
+    """The embedder that `settings.embedder` names; "hashed" needs no model and knows only words. One for `bulk` spares
+    memory and is compiled at once.
+    """
     spec = settings.embedder or MULTILINGUAL
     if spec == "hashed":
         return HashedEmbedder()
@@ -60,6 +62,7 @@ def open_embedder(settings: Settings) -> Embedder:
         passage_prefix=prefixes.get("passage", ""),
         threads=settings.threads,
         compiled=settings.models / ".compiled",
+        bulk=bulk,
     )
 
 
