@@ -288,6 +288,33 @@ def test_a_build_that_died_while_embedding_is_gone_on_with(
     snapshot.close()
 
 
+def test_an_embedder_of_a_large_build_rests_while_its_passages_are_indexed(
+    run: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    class Tired(HashedEmbedder):
+        precision = "8 bit"
+
+        def embed(self, texts: Sequence[str], *, role: TextRole) -> Vectors:
+            told.append(role)
+            return super().embed(texts, role=role)
+
+        def rest(self) -> None:
+            told.append("rest")
+
+    written = pipeline.write_version
+    monkeypatch.setattr(pipeline, "write_version", lambda *a, **k: told.append("index") or written(*a, **k))
+    run(embedder=Tired())
+    assert "rest" not in told
+    told.clear()
+    monkeypatch.setattr(pipeline, "_MUCH", 59)
+    report = run(embedder=Tired(), folder=tmp_path / "others")
+    assert list(dict.fromkeys(told)) == ["passage", "rest", "index", "query"]
+    assert report.as_json()["precision"] == "8 bit"
+    assert verify(tmp_path / "others", "shop").report["precision"] == "8 bit"
+
+
 def test_progress_is_told_of_every_stage(run: Build) -> None:
     told: list[tuple[str, int, int | None]] = []
     run(progress=lambda stage, done, total: told.append((stage, done, total)))
