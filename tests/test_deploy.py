@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -46,3 +47,6 @@ def test_the_compose_file_keeps_state_and_indexes_where_the_image_looks_for_them
     for mounted in (volume.rpartition(":")[2] for volume in service["volumes"]):
         assert f'"{mounted}"' in image
     assert (ROOT / service["build"]["dockerfile"]).is_file()
+    (checked,) = re.findall(r"HEALTHCHECK .*\\\n +CMD (\[.*\])", image)
+    assert service["healthcheck"]["test"] == ["CMD", *json.loads(checked)]
+    assert "--format docker" in image  # else podman and buildah leave the check out
