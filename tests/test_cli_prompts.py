@@ -79,6 +79,24 @@ def test_a_new_tone_is_promoted_listed_and_taken_back(prompts: Path, capsys: pyt
     assert shipped.read_bytes() == before
 
 
+def test_a_new_file_speaks_of_people_as_what_it_extends_and_says_how_to_call_them_otherwise(
+    prompts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told(capsys, "new", "travel")
+    for language, was, now in (("en", "traveller", "guest"), ("zh", "游客", "住客")):
+        path = prompts / "travel" / f"{language}.v2.prompt"
+        text = path.read_text("utf-8")
+        assert "domain: travel" in text
+        path.write_text(text.replace("# words:", "words:"), "utf-8")
+        rendered = told(capsys, "render", "travel@v2", "--language", language)
+        frames = rendered[rendered.index("match wrote-says:") :]
+        own = frames.index("merit travel-hears:")
+        assert was not in frames[:own]
+        assert was in frames[own:]
+        assert now in frames[:own]
+    assert "0 errors" in told(capsys, "lint", "travel")
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("sample")
 def test_a_new_tone_is_tried_and_set_beside_the_old(prompts: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -180,7 +180,7 @@ def test_a_new_template_is_valid_and_its_next_version_extends_it(
     (path,) = begin("hotel", TemplateStore(tmp_path), base="t")
     made = TemplateStore(tmp_path).get("hotel@v1", language="en")
     assert path.name == "en.v1.prompt"
-    assert len(made.frames) == 2
+    assert len(made.frames) == 3
     assert [f for f in lint(made, known, context=4096) if f.severity == "error"] == []
     (second,) = begin("hotel", TemplateStore(tmp_path), base="t")
     assert second.name == "en.v2.prompt"

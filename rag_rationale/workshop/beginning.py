@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 from rag_rationale.errors import InvalidRequestError
-from rag_rationale.prompting import TemplateStore
+from rag_rationale.prompting import Template, TemplateStore
 from rag_rationale.types import Language
 
 _NAME = re.compile(r"[a-z0-9_-]{1,40}")
+_WHO: dict[Language, re.Pattern[str]] = {
+    "en": re.compile(r"\b[Oo]ne (\w+) says"),
+    "zh": re.compile(r"有([\u3400-\u9fff]{2,3})说\{\{"),
+}
 _TEXT: dict[Language, str] = {
     "en": """---
 extends: {base}/en.v{number}
 description: Say here what this template is for and how it should sound.
-domain: any
-# Put other words into the frames it takes over: `words: {{reviewer: guest}}`.
-# Leave some of them out: `without: [asked-*]`. Shorten: `limits: {{sentence: 180}}`.
+domain: {domain}
+# Put other words into the frames it takes over:
+# words: {{{person}: guest, {person}s: guests}}
+# Leave some of them out: `without: [asked-*]`. Shorten: `limits: {{sentence: 180}}`. `prompts show {base}` lists them.
 frames:
   - id: {name}-hears
     kind: merit
-    text: "As one reviewer sees it, {{{{ theirs.clause }}}} {{{{ theirs.cite }}}}."
     theirs: {{polarity: positive, speakers: one}}
+    text: # one way to say it, or a list of them
+      - "As one {person} sees it, {{{{ theirs.clause }}}} {{{{ theirs.cite }}}}."
+      - "{{{{ theirs.clause }}}}, in the view of one {person} {{{{ theirs.cite }}}}."
 # tests:
 #   - name: the hotel is recommended in a few words
 #     request: {{item: {{id: en-travel-hotel}}}}
@@ -32,13 +40,17 @@ frames:
     "zh": """---
 extends: {base}/zh.v{number}
 description: 在这里写清楚这个模板给谁看、用什么口气。
-domain: any
-# 给继承来的句式换词：`words: {{评价者: 住客}}`；不要哪些句式：`without: [asked-*]`；缩短：`limits: {{sentence: 100}}`。
+domain: {domain}
+# 给继承来的句式换词：
+# words: {{{person}: 住客}}
+# 不要哪些句式：`without: [asked-*]`；缩短：`limits: {{sentence: 100}}`；都有哪些句式：`prompts show {base}`。
 frames:
   - id: {name}-hears
     kind: merit
-    text: "听一位评价者说，{{{{ theirs.clause }}}}{{{{ theirs.cite }}}}。"
     theirs: {{polarity: positive, speakers: one}}
+    text: # 一种说法，或几种说法的列表
+      - "听一位{person}说，{{{{ theirs.clause }}}}{{{{ theirs.cite }}}}。"
+      - "{{{{ theirs.clause }}}}，这是一位{person}的看法{{{{ theirs.cite }}}}。"
 # tests:
 #   - name: 几句话推荐酒店
 #     request: {{item: {{id: zh-travel-hotel}}}}
@@ -47,6 +59,12 @@ frames:
 ---
 """,
 }
+
+
+def _person(template: Template) -> str:
+    """What the frames of a template call those who wrote the reviews."""
+    said = Counter(found for f in template.meta.frames for found in _WHO[template.language].findall(f.text))
+    return said.most_common(1)[0][0] if said else {"en": "reviewer", "zh": "评价者"}[template.language]
 
 
 def begin(name: str, store: TemplateStore, *, base: str) -> list[Path]:
@@ -63,7 +81,8 @@ def begin(name: str, store: TemplateStore, *, base: str) -> list[Path]:
     for language, template in latest.items():
         path = store.folder / name / f"{language}.v{number + 1}.prompt"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(_TEXT[language].format(base=based, number=template.number, name=name), "utf-8")
+        known = {"person": _person(template), "domain": template.meta.domain, "number": template.number}
+        path.write_text(_TEXT[language].format(base=based, name=name, **known), "utf-8")
         written.append(path)
     if not written:
         raise InvalidRequestError(f"There is no template '{base}' to extend.", remedy="`rag-rationale prompts list`")
