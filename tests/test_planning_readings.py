@@ -32,3 +32,47 @@ def test_a_quotation_that_only_tells_a_story_is_none_unless_the_head_is_sure(
 
 def test_a_story_that_praises_may_be_quoted(known: Mapping[Language, Analyser]) -> None:
     assert offered(known, "We loved the wonderful soup and went there again.", 0.7)
+
+
+def talk(count: int, *said: str) -> Rarity:
+    """What is said of `count` items, each of `said` of three of them."""
+    texts = [f"The room number {n} was warm." for n in range(count)]
+    told = [(text, item) for text in said for item in ("a", "b", "c")] + [(text, "d") for text in texts]
+    return Rarity(
+        [Passage(f"p{n}", "review", f"r{n}", "text", item, 0, len(t), t, "en") for n, (t, item) in enumerate(told)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "told"),
+    [
+        ("The veiw from the balcony was lovely.", 1600, False),
+        ("The veiw from the balcony was lovely.", 10, True),  # too few to know what people say
+        ("The sambhal with the rice was lovely.", 1600, True),  # in no dictionary, and said of other items too
+        ("The view from the balcony was lovely.", 1600, True),
+    ],
+)
+def test_what_no_dictionary_and_nobody_else_says_is_misspelt(
+    known: Mapping[Language, Analyser], text: str, count: int, told: bool
+) -> None:
+    rarity = talk(count, "The sambhal was hot.")
+    reader = Reader(
+        known, language="en", title="Salt Room", known_names="", forbidden=(), limits=lambda _: 200, rarity=rarity
+    )
+    passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
+    reading = reader.read(Evidence("e", passage, "review", "Salt Room", score=0.0, event=None, rating=5.0))
+    assert bool(reading.of("clause")) == told
+
+
+def test_how_many_speak_of_what_everything_has_tells_nothing(known: Mapping[Language, Analyser]) -> None:
+    reader = Reader(
+        known,
+        language="en",
+        title="Salt Room",
+        known_names="",
+        forbidden=(),
+        limits=lambda _: 200,
+        rarity=talk(1600, "The taste was fine and so was the terrace."),
+    )
+    assert reader.worth_counting("taste", ["taste"]) is None
+    assert reader.worth_counting("terrace", ["terrace"]) is not None
