@@ -32,7 +32,8 @@ _PEOPLES = re.compile(
 )
 _ADDRESSES = re.compile(
     r"\b(?:thanks?|thank you|kudos|cheers|shout ?out|hats off|congrat\w*|special mention|keep (?:it|up)|"
-    r"(?:good|great) (?:job|going)|well done|please|(?:can|will) you)\b|\?|^(?:otherwise|instead|hence|which)\b",
+    r"(?:good|great) (?:job|going)|well done|please|(?:can|will) you)\b|^(?:otherwise|instead|hence|which)\b|"
+    r"^(?:what|why|how|when|where|who|you|do|does|did|can|could|will|would|is|are|have|has|should)\b[^?]*\?",
     re.IGNORECASE,
 )
 _SHORT = 12  # words of a judgement without a verb
@@ -128,7 +129,7 @@ class Flaws:
             return True
         if root.pos_ in {"VERB", "AUX"}:
             return not _whole(root)
-        return any(t.tag_ in syntax.FINITE and t.dep_ != "relcl" for t in tokens) or len(tokens) > _SHORT
+        return any(t.tag_ in syntax.FINITE and not _hangs(t) for t in tokens) or len(tokens) > _SHORT
 
     def _disagrees(self, verb: Any, tokens: Any) -> str | None:
         """Whether a verb has another number than its subject: "the waiters was", "it were", "screens that shows"."""
@@ -169,6 +170,13 @@ class Flaws:
         single = noun.lower_ in self._lists["countable"]
         alone = noun.dep_ == "nsubj" or noun.lemma_.lower() in self._lists["item_words"]
         return f"no article: {noun}" if single and (left or alone) else None
+
+
+def _hangs(verb: Any) -> bool:
+    """Whether a verb belongs to a clause that hangs on a noun or says when: "a good thing when others have wine"."""
+    head = verb.head if verb.dep_ in {"aux", "auxpass"} else verb
+    marked = any(t.tag_ in {"WRB", "WDT", "WP"} or t.dep_ == "mark" for t in head.children)
+    return head.dep_ == "relcl" or (head.dep_ in {"advcl", "acl"} and marked)
 
 
 def determined(noun: Any) -> bool:

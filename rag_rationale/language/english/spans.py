@@ -184,7 +184,7 @@ class SpanFinder:
             or (subject.lower_ == "there" and subject.dep_ != "expl")
             or any(t.lower_ in _SOMEONE or self._points(t) or (t.lower_ == "this" and t.pos_ == "PRON") for t in tokens)
             or raw.split()[0].lower() in self._lists["discourse"]
-            or subject.lower_ in {"must", "a", "an", "the"}  # "a must visit place" is none
+            or subject.lower_ in {"must", "a", "an", "the", "old"}  # "a must visit place" is none, nor "old fashioned"
             or subject.lemma_.lower() in {"rating", "review", "star"}
             or "n't" in subject.lower_  # a "won't" glued to what stands before it
             or tokens[0].dep_ in {"prep", "aux", "neg"}
@@ -240,7 +240,9 @@ class SpanFinder:
         parts = subject.doc[first.i : subject.i + 1]
         named = {t.ent_type_ for t in parts if t.i == subject.i or not self._flaws.is_noun(t)} & _NAMED
         thing = {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(_OF_PEOPLE)
-        word = thing and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)  # "Gravy was thin" names nobody
+        small = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
+        told = any(t.dep_ == "acomp" for t in head.children)
+        word = thing and told and small and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
         common = named <= _PLACES if subject.tag_ == "NN" else word
         return judged and led and common and subject.tag_ in {"NN", "NNP"}
 
