@@ -15,8 +15,9 @@ from rag_rationale.building import build
 from rag_rationale.config import Settings
 from rag_rationale.embedding import HashedEmbedder
 from rag_rationale.generation import ScriptedEngine
+from rag_rationale.planning.weighing import of_each_author
 from rag_rationale.service import Explainer
-from rag_rationale.types import Rationale, RationaleRequest
+from rag_rationale.types import Evidence, Passage, Rationale, RationaleRequest
 
 Ask = Callable[..., Rationale]
 GOOD = [
@@ -129,6 +130,15 @@ def test_many_is_said_only_of_two_reviewers(ask: Ask) -> None:
     assert any("More than one reviewer praises the prawns" in text for text in texts)
     same = [{**row, "user_id": "u0"} for row in rated(alike, 5)]
     assert not any("More than one" in s.text for s in ask(same).sentences)
+
+
+def test_who_speaks_twice_is_not_put_behind_for_it() -> None:
+    said = [("ida", "a"), ("gus", "b"), ("tom", "c"), ("ida", "d")]
+    ranked = [
+        Evidence(name, Passage(name, "review", name, "text", "target", 0, 1, "x", "en", user_id=user), "review", "")
+        for user, name in said
+    ]
+    assert [e.id for e in of_each_author(ranked)] == ["a", "b", "c"]
 
 
 def test_an_item_that_the_user_disliked_is_not_named_beside_the_one_she_bought(ask: Ask) -> None:

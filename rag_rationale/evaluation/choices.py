@@ -12,6 +12,7 @@ from random import Random
 import numpy as np
 
 from rag_rationale.evaluation.material import Material, Subject
+from rag_rationale.planning.weighing import of_each_author
 from rag_rationale.retrieval import Pool, gather
 from rag_rationale.types import Evidence, Rationale, RationaleRequest, Sentence, Vectors
 
@@ -97,10 +98,7 @@ def _nearest(told: Sequence[Evidence], aim: Sequence[Evidence]) -> list[Evidence
 
 def _retrieved(told: Sequence[Evidence]) -> list[Evidence]:
     """The best scored passage of each author, best first."""
-    first: dict[str, Evidence] = {}
-    for evidence in sorted(told, key=lambda e: (-e.score, e.id)):
-        first.setdefault(evidence.passage.author, evidence)
-    return list(first.values())
+    return of_each_author(sorted(told, key=lambda e: (-e.score, e.id)))
 
 
 def _stacked(evidence: Sequence[Evidence]) -> Vectors:

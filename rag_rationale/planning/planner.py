@@ -13,7 +13,17 @@ from itertools import islice
 from rag_rationale.planning.aspects import DIVIDED, Aspect, aspects, counts
 from rag_rationale.planning.matching import Matcher
 from rag_rationale.planning.readings import Reader, Reading
-from rag_rationale.planning.weighing import AT_ONCE, CONNECTED, LOOKED_AT, LOW, SOMETHING, Fresh, Weigher, leans
+from rag_rationale.planning.weighing import (
+    AT_ONCE,
+    CONNECTED,
+    LOOKED_AT,
+    LOW,
+    SOMETHING,
+    Fresh,
+    Weigher,
+    leans,
+    of_each_author,
+)
 from rag_rationale.prompting import PlanSpec
 from rag_rationale.retrieval import WORDED, Pool
 from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally
@@ -186,7 +196,7 @@ class Planner:
                 continue
             if self._reader.worth_counting(head, [head] * len(group)) is None:
                 continue  # "more than one reviewer praises the food" tells nothing
-            distinct = list({e.passage.author: e for e in reversed(group)}.values())[::-1]
+            distinct = of_each_author(group)
             if len(distinct) >= 2:
                 yield Plan(kind, {"theirs": tuple(distinct[:2])}, aspect=head, polarity=polarity)
 

@@ -111,6 +111,14 @@ def cosine(one: Evidence, other: Evidence) -> float:
     return float(np.dot(one.vector, other.vector))
 
 
+def of_each_author(ranked: Sequence[Evidence]) -> list[Evidence]:
+    """The first piece of each author, in the order given: whoever wrote more is not put behind for it."""
+    first: dict[str, Evidence] = {}
+    for evidence in ranked:
+        first.setdefault(evidence.passage.author, evidence)
+    return list(first.values())
+
+
 def leans(evidence: Evidence, polarity: Polarity | None) -> bool:
     """Whether a passage is worth reading for praise or complaint, by its review's rating and by the index's head."""
     if polarity in (None, "neutral") or evidence.side == "item":
