@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from rag_rationale.grounding.clauses import Clause
@@ -9,6 +10,14 @@ from rag_rationale.grounding.placing import Placed
 from rag_rationale.language.tokens import Token, excluded, mood
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Language
+
+_LEAD = re.compile(
+    r"^[^:：“\"]*[:：]\s*[“\"「『]"
+)  # "One was less happy: “…": before a quotation only its speaker is told
+_UNITS = frozenset(
+    ("second", "minut", "hour", "day", "week", "month", "year", "秒", "分钟", "小时", "天", "星期", "月", "年")
+)
+"""Spans of time, by key, exclude each other only with their numbers: 50 minutes are less than an hour."""
 
 
 def against(clause: Clause, nearest: dict[int, tuple[int, int]], placed: Sequence[Placed]) -> float:
@@ -84,14 +93,16 @@ def exclusions(
 ) -> tuple[tuple[str, str], ...]:
     """Pairs (word of the clause, word of the source) that exclude each other, the first nowhere in the sources."""
     found = []
+    led = _LEAD.match(clause.masked)
     for word in clause.words:
-        if word.key in index:
+        if word.key in index or (led and word.end <= led.end()):
             continue
         near = {nearest[word.piece]} if word.piece in nearest else set(nearest.values())
         sentences = {p.sentence for p in placed if p.piece in near}
         for place in placed:
             if (
                 place.sentence in sentences
+                and word.key not in _UNITS
                 and excluded(word, place.token, language)
                 and word.negated == place.token.negated
             ):
