@@ -76,7 +76,7 @@ def test_a_graph_in_eight_bit_tells_the_same_and_keeps_what_that_would_harm_most
 
 
 def test_a_model_that_eight_bit_would_change_keeps_its_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag_rationale.embedding.eight_bit.LEAST_COSINE", 1.0)
+    monkeypatch.setattr("rag_rationale.embedding.eight_bit.USUAL_COSINE", 1.0)
     source = _graph(tmp_path / "graph.xml")
     assert not write_eight_bit(source, tmp_path / "eight_bit.xml", _batches())
     assert not (tmp_path / "eight_bit.xml").exists()

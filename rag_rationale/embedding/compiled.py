@@ -4,7 +4,7 @@ It needs neither torch nor transformers, which take half a gigabyte: `tracing` h
 is never the model's own, since the files of that are checked.
 
     graph.xml .bin        the model, pooling and all, its weights as halves where these hold them exactly
-    eight_bit.xml .bin    the same with most weights as whole numbers, where `eight_bit` made that
+    eight_bit.xml .bin    the same with most weights as whole numbers, or an empty file where that was not worth it
     tokenizer.json        as the tokenizers package reads it
     card.json             dimension, window, padding and special tokens
 """
@@ -72,14 +72,12 @@ class Compiled:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         self.dimension, self._padding = int(card["dimension"]), int(card["padding"])
         self.special: list[str] = card["special"]
-        self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
-        self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(int(card["window"]))
+        self._tokenizer = open_tokenizer(folder, longest=int(card["window"]))
         workers = threads or os.cpu_count() or 1
         self.precision = precision_here()
-        if self.precision == "8 bit" and not (folder / EIGHT_BIT).is_file():
-            self.precision = "float32"
         graph = folder / (EIGHT_BIT if self.precision == "8 bit" else GRAPH)
+        if self.precision == "8 bit" and not (graph.exists() and graph.stat().st_size):
+            self.precision, graph = "float32", folder / GRAPH
         self._streams = Streams(compile_graph(graph, self.precision, threads=workers), workers)
 
     def embed(self, texts: Sequence[str], done: Callable[[int], None]) -> Vectors:
@@ -130,6 +128,14 @@ class Streams:
                     told.close()
         for finished in working:
             finished.result()
+
+
+def open_tokenizer(folder: Path, *, longest: int) -> Tokenizer:
+    """The tokenizer that lies in a folder; texts are cut to so many tokens and not padded."""
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(longest)
+    return tokenizer
 
 
 def compile_graph(graph: Any, precision: Precision, *, threads: int) -> Any:

@@ -8,6 +8,9 @@ what the model is.
 
 from __future__ import annotations
 
+import importlib.resources
+import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +21,22 @@ import openvino
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from rag_rationale.embedding.compiled import GROUP, Batch, compile_graph
+from rag_rationale.embedding.compiled import (
+    CARD,
+    EIGHT_BIT,
+    GRAPH,
+    GROUP,
+    Batch,
+    batches,
+    compile_graph,
+    open_tokenizer,
+)
 
-LEAST_COSINE = 0.9995  # between vectors of the two graphs, over every text that was asked
+USUAL_COSINE, LEAST_COSINE = 0.9999, 0.995  # between a text's vectors by the two graphs: of all texts, of any
 _EXACT = 0.35  # of the weights stay as they are
 _SMOOTHED = 0.6  # the power of what is multiplied that goes into the weights
 _ROWS = 1024  # of what is multiplied that are looked at
+_TEXTS, _LONGEST = 64, 128  # of the bundled reviews that show what a model computes with, tokens of each
 _TINY = 1e-8
 Matrix = NDArray[np.float32]
 
@@ -55,21 +68,40 @@ class _Input:
             product.harm = float(((rough - right) ** 2).sum() / ((right**2).sum() + _TINY))
 
 
-def write_eight_bit(source: Path, target: Path, batches: Sequence[Batch]) -> bool:
-    """Write the graph in `source` to `target` in 8 bit, as `batches` of texts tell. Whether that was worth it: false,
-    and nothing written, where a vector of theirs had a cosine under LEAST_COSINE to what it was.
+def add_eight_bit(folder: Path, *, prefix: str) -> None:
+    """Add the graph in 8 bit to what `tracing` left in a folder, or an empty file where it is not worth it. `prefix`
+    is what the model wants before passages.
+    """
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    tokenizer = open_tokenizer(folder, longest=min(_LONGEST, card["window"]))
+    ids = [encoding.ids for encoding in tokenizer.encode_batch([prefix + text for text in _texts()])]
+    del tokenizer  # takes more than the graph
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        made = Path(scratch) / EIGHT_BIT
+        if write_eight_bit(folder / GRAPH, made, list(batches(ids, card["padding"]))):
+            made.with_suffix(".bin").replace(folder / made.with_suffix(".bin").name)
+        else:
+            made.touch()
+        made.replace(folder / EIGHT_BIT)
+
+
+def write_eight_bit(source: Path, target: Path, texts: Sequence[Batch]) -> bool:
+    """Write the graph in `source` to `target` in 8 bit, as some texts tell. Whether that was worth it: false,
+    and nothing written, where their vectors had cosines under USUAL_COSINE or LEAST_COSINE to what they were.
     """
     graph = openvino.Core().read_model(source)
     inputs = _inputs(graph)
-    before = _watch(source, list(inputs.values()), batches)
+    before = _watch(source, list(inputs.values()), texts)
     exact = _most_harmed([product for each in inputs.values() for product in each.products])
     for each in inputs.values():
         left = [product for product in each.products if id(product) not in exact]
         if left:
             _replace(left, each.scale)
     graph.validate_nodes_and_infer_types()
-    after = _vectors(compile_graph(graph, "8 bit", threads=1), batches)
-    if len(exact) == sum(len(each.products) for each in inputs.values()) or _cosines(before, after) < LEAST_COSINE:
+    after = _vectors(compile_graph(graph, "8 bit", threads=1), texts)
+    cosines = _cosines(before, after)
+    whole = len(exact) < sum(len(each.products) for each in inputs.values())
+    if not whole or cosines.mean() < USUAL_COSINE or cosines.min() < LEAST_COSINE:
         return False
     openvino.save_model(graph, target, compress_to_fp16=False)
     return True
@@ -94,14 +126,14 @@ def _inputs(graph: Any) -> dict[tuple[str, int], _Input]:
     return found
 
 
-def _watch(source: Path, inputs: Sequence[_Input], batches: Sequence[Batch]) -> Matrix:
+def _watch(source: Path, inputs: Sequence[_Input], texts: Sequence[Batch]) -> Matrix:
     """Measure what every product multiplies, and return the vectors of the texts, one batch after the other."""
     graph = openvino.Core().read_model(source)
     graph.add_outputs([each.products[0].node.input_value(0) for each in _inputs(graph).values()])
     request = compile_graph(graph, "float32", threads=1).create_infer_request()
-    every = max(sum(int(mask.sum()) for _, _, mask in batches) // _ROWS, 1)
+    every = max(sum(int(mask.sum()) for _, _, mask in texts) // _ROWS, 1)
     vectors, rows = [], [list[Matrix]() for _ in inputs]
-    for _, ids, mask in batches:
+    for _, ids, mask in texts:
         request.infer({0: ids, 1: mask})
         vectors.append(request.get_output_tensor(0).data.copy())
         for at, kept in enumerate(rows):
@@ -150,12 +182,19 @@ def _rounded(numbers: Matrix) -> Matrix:
     return np.asarray((whole * unit).reshape(numbers.shape), np.float32)
 
 
-def _vectors(compiled: Any, batches: Sequence[Batch]) -> Matrix:
+def _vectors(compiled: Any, texts: Sequence[Batch]) -> Matrix:
     request = compiled.create_infer_request()
-    return np.concatenate([request.infer({0: ids, 1: mask})[0].copy() for _, ids, mask in batches])
+    return np.concatenate([request.infer({0: ids, 1: mask})[0].copy() for _, ids, mask in texts])
 
 
-def _cosines(one: Matrix, other: Matrix) -> float:
-    """The least cosine of a row of the one and the same of the other."""
+def _cosines(one: Matrix, other: Matrix) -> NDArray[np.float64]:
+    """The cosine of each row of the one to the same of the other."""
     products = np.einsum("nd,nd->n", one, other, dtype=np.float64)
-    return float((products / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1)).min())
+    return np.asarray(products / np.linalg.norm(one, axis=1) / np.linalg.norm(other, axis=1))
+
+
+def _texts() -> list[str]:
+    """Texts in both languages, spread over the bundled reviews."""
+    path = importlib.resources.files("rag_rationale") / "sample" / "reviews.jsonl"
+    texts = [json.loads(line).get("text") or "" for line in path.read_text(encoding="utf-8").splitlines()]
+    return texts[:: max(len(texts) // _TEXTS, 1)][:_TEXTS]

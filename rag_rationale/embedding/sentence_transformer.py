@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 from huggingface_hub import snapshot_download
 
-from rag_rationale.embedding.compiled import Compiled, Precision, release
+from rag_rationale.embedding.compiled import EIGHT_BIT, Compiled, Precision, precision_here, release
+from rag_rationale.embedding.eight_bit import add_eight_bit
 from rag_rationale.errors import ModelMissingError
 from rag_rationale.types import Progress, TextRole, Vectors
 
@@ -138,9 +139,8 @@ class SentenceTransformerEmbedder:
         if folder is None or not _is_writable(folder):
             self._passing = self._passing or tempfile.TemporaryDirectory()
             folder = Path(self._passing.name) / "kept"
-        prefix = self._prefixes["passage"]
         if not folder.is_dir() and self._model is None:
-            call = [sys.executable, "-m", "rag_rationale.embedding.tracing", str(self._folder), str(folder), prefix]
+            call = [sys.executable, "-m", "rag_rationale.embedding.tracing", str(self._folder), str(folder)]
             made = subprocess.run(call, capture_output=True, text=True, check=False)
             if made.returncode:
                 raise ModelMissingError(
@@ -148,7 +148,9 @@ class SentenceTransformerEmbedder:
                     remedy="Give a sentence-transformers folder, or run `rag-rationale models prepare`.",
                 )
         elif not folder.is_dir():
-            _tracing().keep(self._model, folder, prefix=prefix)
+            _tracing().keep(self._model, folder)
+        if precision_here() == "8 bit" and not (folder / EIGHT_BIT).exists() and _is_writable(folder):
+            add_eight_bit(folder, prefix=self._prefixes["passage"])
         return Compiled(folder, threads=self._threads)
 
     def _embed_compiled(self, compiled: Compiled, prepared: list[str], progress: Progress | None) -> Vectors:

@@ -1,11 +1,10 @@
 """The door to sentence-transformers and torch: loads a model's folder, and leaves in another what `compiled` takes.
 
-python -m rag_rationale.embedding.tracing MODEL FOLDER [PREFIX]     in a process of its own, whose memory then goes
+python -m rag_rationale.embedding.tracing MODEL FOLDER     in a process of its own, whose memory then goes
 """
 
 from __future__ import annotations
 
-import importlib.resources
 import json
 import sys
 import tempfile
@@ -15,21 +14,12 @@ from pathlib import Path
 import openvino
 import torch
 from sentence_transformers import SentenceTransformer
-from tokenizers import Tokenizer
 from transformers.utils import logging as transformers_logging
 
-from rag_rationale.embedding.compiled import (
-    CARD,
-    EIGHT_BIT,
-    GRAPH,
-    TOKENIZER,
-    batches,
-    precision_here,
-)
-from rag_rationale.embedding.eight_bit import write_eight_bit
+from rag_rationale.embedding.compiled import CARD, GRAPH, TOKENIZER
 from rag_rationale.errors import ModelMissingError
 
-_TEXTS, _LONGEST = 64, 128  # of the bundled reviews that show what a model computes with, tokens of each
+_AT_ONCE = 1 << 20  # weights
 
 
 def load(folder: Path) -> SentenceTransformer:
@@ -56,24 +46,21 @@ def special_tokens(model: SentenceTransformer) -> list[str]:
     return special + [token for token in model.tokenizer.all_special_tokens if token not in special]
 
 
-def keep(model: SentenceTransformer, folder: Path, *, prefix: str) -> None:
-    """Leave in `folder`, which then appears as a whole, what `Compiled` takes. `prefix` stands before passages."""
+def keep(model: SentenceTransformer, folder: Path) -> None:
+    """Leave in `folder`, which then appears as a whole, what `Compiled` takes."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as scratch:
         place = Path(scratch) / "made"
         place.mkdir()
         openvino.save_model(_traced(model), place / GRAPH, compress_to_fp16=_halves(model))
         model.tokenizer.backend_tokenizer.save(str(place / TOKENIZER))
-        padding = int(model.tokenizer.pad_token_id or 0)
-        card = {"dimension": int(model.get_embedding_dimension() or 0), "window": model.max_seq_length}
-        card |= {"padding": padding, "special": special_tokens(model)}
+        card = {
+            "dimension": int(model.get_embedding_dimension() or 0),
+            "window": model.max_seq_length,
+            "padding": int(model.tokenizer.pad_token_id or 0),
+            "special": special_tokens(model),
+        }
         (place / CARD).write_text(json.dumps(card), encoding="utf-8")
-        if precision_here() == "8 bit":
-            tokenizer = Tokenizer.from_file(str(place / TOKENIZER))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(min(model.max_seq_length, _LONGEST))
-            ids = [told.ids for told in tokenizer.encode_batch([prefix + text for text in _texts()])]
-            write_eight_bit(place / GRAPH, place / EIGHT_BIT, list(batches(ids, padding)))
         if not folder.exists():  # another process may have been at it
             place.rename(folder)
 
@@ -106,15 +93,9 @@ def _traced(model: SentenceTransformer) -> openvino.Model:
 
 
 def _halves(model: SentenceTransformer) -> bool:
-    return all(torch.equal(weight, weight.half().float()) for weight in model.parameters())
-
-
-def _texts() -> list[str]:
-    """Texts in both languages, spread over the bundled reviews."""
-    path = importlib.resources.files("rag_rationale") / "sample" / "reviews.jsonl"
-    texts = [json.loads(line).get("text") or "" for line in path.read_text(encoding="utf-8").splitlines()]
-    return texts[:: max(len(texts) // _TEXTS, 1)][:_TEXTS]
+    parts = (part for weight in model.parameters() for part in weight.flatten().split(_AT_ONCE))
+    return all(torch.equal(part, part.half().float()) for part in parts)
 
 
 if __name__ == "__main__":
-    keep(load(Path(sys.argv[1])), Path(sys.argv[2]), prefix=sys.argv[3] if len(sys.argv) > 3 else "")
+    keep(load(Path(sys.argv[1])), Path(sys.argv[2]))
