@@ -7,6 +7,7 @@ thresholds leave room. All are normalised in float32, since norms of bfloat16 ar
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import hashlib
@@ -59,7 +60,7 @@ class SentenceTransformerEmbedder:
         self._folder = _folder(path_or_name)
         self._prefixes: dict[TextRole, str] = {"query": query_prefix, "passage": passage_prefix}
         self._name = f"{name or Path(path_or_name).name}@{_identity(self._folder, self._prefixes)}"
-        self._batch_size, self._threads, self._bulk = batch_size, threads, bulk
+        self._batch_size, self._threads = batch_size, threads
         self._kept = compiled / self._name / release() if compiled else None
         self._passing: tempfile.TemporaryDirectory[str] | None = None  # what is compiled for this process alone
         self._compiled: Compiled | None = None
@@ -149,8 +150,9 @@ class SentenceTransformerEmbedder:
                 )
         elif not folder.is_dir():
             _tracing().keep(self._model, folder)
-        if precision_here() == "8 bit" and not (folder / EIGHT_BIT).exists() and _is_writable(folder):
-            add_eight_bit(folder, prefix=self._prefixes["passage"])
+        if precision_here() == "8 bit" and not (folder / EIGHT_BIT).exists():
+            with contextlib.suppress(OSError):  # a folder that cannot be written to: float32 it is
+                add_eight_bit(folder, prefix=self._prefixes["passage"])
         return Compiled(folder, threads=self._threads)
 
     def _embed_compiled(self, compiled: Compiled, prepared: list[str], progress: Progress | None) -> Vectors:
