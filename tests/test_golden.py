@@ -12,7 +12,8 @@ import pytest
 import scripts
 from rag_rationale.config import load_settings
 from rag_rationale.language.words import opening
-from rag_rationale.prompting import TemplateStore
+from rag_rationale.prompting import Role, Slot, TemplateStore
+from rag_rationale.types import Language
 
 ROOT = Path(__file__).parents[1]
 READ, STRICT = (ROOT / "tests" / "golden" / name for name in ("rationales.md", "scripted.md"))
@@ -21,7 +22,7 @@ CURES = {
     "zh": "治|疗|血压|血糖|胃|药|失眠|病",
 }
 FILES = [READ, STRICT]
-DISTINCT = {"rationales": 97, "scripted": 93}
+DISTINCT = {"rationales": 97, "scripted": 116}
 """Ways in which the 120 rationales of a file begin, each counted once for its use."""
 EVERY = 10  # of those that the model writes, one of so many is written anew
 
@@ -59,8 +60,28 @@ def test_ten_in_a_row_do_not_sound_alike(path: Path) -> None:
     for (section, _), told in entries(path.read_text("utf-8")).items():
         begun.setdefault(section, set()).add(opening(told, "zh" if ", zh" in section else "en"))
     ways = {section: len(found) for section, found in begun.items()}
-    assert min(ways.values()) >= 6, ways
+    assert min(ways.values()) >= 9, ways
     assert sum(ways.values()) >= DISTINCT[path.stem], ways
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("name", ["shop", "film", "helpdesk", "social", "travel", "health"])
+def test_each_kind_of_first_sentence_has_many_ways_to_begin(name: str, language: Language) -> None:
+    """Ten draws out of 25 begin in 8.4 ways, out of 40 in 9: no choice mends what too few frames leave."""
+    template = TemplateStore(load_settings().prompts).get(name, language=language)
+
+    def ways(role: Role, *shapes: str) -> int:
+        begun = set()
+        for frame in template.frames:
+            fits = frame.kind == "merit" and frame.mode == template.meta.mode and frame.roles == (role,)
+            if fits and not frame.follows and {slot.shape for slot in frame.slots(role)} <= {*shapes}:
+                first = frame.parts[0]
+                led = isinstance(first, Slot) or first == "“"  # by what it tells, each time otherwise
+                begun.add("" if led else opening(str(first), language))
+        return len(begun)
+
+    assert ways("facts", "identity", "clause", "quote") >= (20 if name == "helpdesk" else 35)
+    assert ways("theirs", "clause", "quote") >= (5 if name == "helpdesk" else 25)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
