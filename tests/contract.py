@@ -421,7 +421,7 @@ _CLAIMS: list[tuple[str, Holds]] = [
         _lists,
     ),
     (
-        r"^(?:In short, |In a nutshell, |Simply put, |In plain words, |Summed up, |All in all, |Above all, )?"
+        r"^(?:In short, |In a nutshell, |Simply put, |In plain words, |Summed up, |All in all, |To be precise, )?"
         r"[Tt]his (?:article )?is\b|^It is\b|, and this is\b|; this is\b|, here is\b|^(?:For|On) this, there is\b"
         r"|^(?:Here is|What you get is|You get|Picture|Try|Start with|(?:Have|Take) a look at|Consider|How about"
         r"|Why not|There is|You could open|Look in on|For help with this, see) |\bmay (?:help here|be worth a look)\b"
