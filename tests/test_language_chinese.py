@@ -104,6 +104,7 @@ def test_what_only_names_or_runs_on_is_no_clause(zh: Chinese, text: str) -> None
     [
         ("山谷里的粮仓改建民宿，一共四间房。", {"山谷里的粮仓改建民宿": "neutral"}),
         ("比第二季还要狗血。", {}),
+        ("隔一年再看依旧经典。", {}),
     ],
 )
 def test_what_is_made_of_something_is_called_so(zh: Chinese, text: str, spans: dict[str, str]) -> None:
@@ -143,6 +144,7 @@ def test_one_thing_takes_no_word_for_all_of_several(zh: Chinese) -> None:
         "挺好的片子 只是结尾不太合胃口罢了。",
         "喜欢那样的哥哥和妹妹。",
         "很好看，期待第二季。",
+        "喜欢这个频道很喜欢。",
     ],
 )
 def test_a_sentence_about_its_writer_or_to_others_is_no_quotation(zh: Chinese, text: str) -> None:
@@ -291,3 +293,7 @@ def test_what_only_announces_or_cheers_is_no_quotation(zh: Chinese, text: str) -
 @pytest.mark.parametrize("text", ["孩子用了三年都没坏。", "孩子吃了两碗都不腻。", "孩子们都睡着了。"])
 def test_what_somebody_did_and_found_is_whole(zh: Chinese, text: str) -> None:
     assert of(zh, text, "clause")
+
+
+def test_the_thing_itself_is_no_part_of_it(zh: Chinese) -> None:
+    assert "遗憾的电影" not in of(zh, "整体是部特别遗憾的电影。", "np")

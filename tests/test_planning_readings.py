@@ -76,3 +76,16 @@ def test_how_many_speak_of_what_everything_has_tells_nothing(known: Mapping[Lang
     )
     assert reader.worth_counting("taste", ["taste"]) is None
     assert reader.worth_counting("terrace", ["terrace"]) is not None
+
+
+def test_a_name_that_is_a_word_as_well_takes_no_article(known: Mapping[Language, Analyser]) -> None:
+    told = []
+    for title in ("Gravity", "Salt Room"):
+        reader = Reader(
+            known, language="en", title=title, known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
+        )
+        text = "Gravity was thin."
+        passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=2.0)
+        reading = reader.read(Evidence("e", passage, "review", title, score=0.0, event=None, rating=2.0))
+        told += [s.text for s in reading.spans if s.shape == "clause"]
+    assert told == ["Gravity was thin", "the gravity was thin"]

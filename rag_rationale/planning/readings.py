@@ -140,7 +140,7 @@ class Reader:
         if listed and passage.lang == self.language == "zh":
             return [s for s in (*_listed(passage), *one_by_one) if len(s.text) <= self._limits(s.shape)]
         return one_by_one + [
-            self._titled(span)
+            self._titled(span, passage.text)
             for span in self._weighed(evidence, analyser)
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not (listed or passage.lang != self.language))
@@ -162,11 +162,14 @@ class Reader:
                 admitted = not self._asked and drawbacks.admits(span.text, lang)
                 yield replace(span, polarity="negative" if admitted else "neutral")
 
-    def _titled(self, span: Span) -> Span:
-        """The span with the item's name, or two words of it, spelt as the item spells it where it begins with them."""
+    def _titled(self, span: Span, text: str) -> Span:
+        """The span with the item's name, or two words of it, spelt as the item spells it where it begins with them: no
+        article before a name that is a word as well ("Gravity is stunning")."""
         for name in (self._name, " ".join(self._words[:2])):
-            if len(name) > 1 and span.text.lower().startswith(name.lower()):
-                return replace(span, text=name + span.text[len(name) :])
+            if len(name) > 1 and text[span.start :].lower().startswith(name.lower()):
+                for begun in (name.lower(), f"the {name.lower()}"):
+                    if span.text.lower().startswith(begun):
+                        return replace(span, text=name + span.text[len(begun) :])
         return span
 
     def _names_someone(self, span: Span, lang: Language) -> bool:

@@ -238,6 +238,8 @@ class Clauses:
             return None  # 挺好经典
         if own and own[0].text == "太":  # 太经典的一部片 is no name, 经典的一部片 is
             own = own[1:]
+        if len(own) > 1 and own[-2].tag == "d" and own[-2].text != "最":
+            return None  # 再看一遍依旧经典
         if not own or (len(own) < 2 and len(own[0].text) < 3) or own[0].text in {"的", "了"}:
             return None
         called = own[-1].text in self._lists["item_nouns"] or one is not None

@@ -91,6 +91,7 @@ class Nouns:
         if (
             not 2 <= len(raw) <= _LONGEST
             or (head in self._lists["generic_heads"] and not any(w.text == "的" for w in own))
+            or (head in self._lists["generic_heads"] and head in self._lists["item_nouns"])
             or len(HAN.findall(raw)) < 2
             or ODD.search(raw)
             or any(not (self._words.is_word(w.text) or w.tag == "nr" or len(w.text) == 1) for w in own)

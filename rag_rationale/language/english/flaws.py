@@ -22,6 +22,7 @@ _ONE, _MANY, _SELF = (
 )
 _MARKS = re.compile(
     r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|[a-z] (?:e?specially|particularly) the\b|\bat all not\b|\band rather than\b|"
+    r"\btoo (?:worst|best)\b|\bno \w+ only\b|\bhalf of the times\b|\b(?:is|was|are|were|very|quite) descent\b|"
     r"\b(?:bad|good) (?:maintained|cooked|made|prepared|served|managed|designed|lit|organi[sz]ed|behaved|packed)\b|"
     r"\b[Ii]ts (?:a|an|the|so|very|really|not|been|my|always)\b"
 )

@@ -165,7 +165,6 @@ class SpanFinder:
         )
 
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
-        start += doc[start].lower_ == "even"  # adds to what the clause does not tell
         while end - start > 4 and doc[end - 2 : end].text.lower() in {"as well", ", true", ", though"}:
             end -= 2
         tokens = doc[start:end]
@@ -186,6 +185,7 @@ class SpanFinder:
             or raw.split()[0].lower() in self._lists["discourse"]
             or subject.lower_ in {"must", "a", "an", "the", "old"}  # "a must visit place" is none, nor "old fashioned"
             or subject.lemma_.lower() in {"rating", "review", "star"}
+            or (tokens[0].lower_ == "even" and not determined(subject))
             or "n't" in subject.lower_  # a "won't" glued to what stands before it
             or tokens[0].dep_ in {"prep", "aux", "neg"}
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
@@ -233,15 +233,13 @@ class SpanFinder:
             return False
         if first.i == subject.i and subject.tag_ == "NN":
             return True
-        judged = head.lemma_ in {"be", "taste", "look", "feel", "seem", "smell"} and any(
-            t.dep_ in {"acomp", "attr"} and t.lower_ != "available" for t in head.children
-        )
+        judged = all(t.lower_ != "available" for t in head.children)  # "free parking is available" anywhere
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
         parts = subject.doc[first.i : subject.i + 1]
         named = {t.ent_type_ for t in parts if t.i == subject.i or not self._flaws.is_noun(t)} & _NAMED
         thing = {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(_OF_PEOPLE)
         small = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
-        told = any(t.dep_ == "acomp" for t in head.children)
+        told = any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
         word = thing and told and small and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
         common = named <= _PLACES if subject.tag_ == "NN" else word
         return judged and led and common and subject.tag_ in {"NN", "NNP"}
@@ -322,6 +320,7 @@ class SpanFinder:
                 or syntax.tangles(doc[first : head.i])
                 or len(raw) < 4
                 or (len(tokens) == 1 and head.lemma_.lower() in self._lists["bare_heads"])
+                or doc[first].lower_ in {"enjoyed", "loved", "liked", "tried", "ordered", "visited", "tasted"}
                 or (first > 0 and doc[first - 1].lower_ in {"than", "unlike", "like", "without", "not"})
                 or self._flaws.broken(tokens, led=True)
                 or (polarity == "positive" and len(tokens) < 2 and head.dep_ not in {"nsubj", "dobj"})
