@@ -174,7 +174,8 @@ def test_each_falsehood_is_caught_and_named(language: Language, sentence: str, t
         ),
         ("zh", "节奏很快，有点吵。", "有人说节奏不快[1]。", "a negation is added"),
         ("zh", "庆幸她很好，我们都很好。", "有人说庆幸她不好[1]。", "a negation is added"),
-        ("zh", "三级风就晃，用了十七天。", "有人说七级风就晃[1]。", "'七'"),
+        ("zh", "串大，十五块三串，烟也大。", "有人说十五块五串[1]。", "'五'"),
+        ("zh", "密码锁装了两年电池换过一次。", "有人说密码锁装了两年电池换过两次[1]。", "'两 次'"),
     ],
 )
 def test_a_word_changed_in_a_copy_is_a_fault_of_its_own(
@@ -196,11 +197,18 @@ def test_a_word_changed_in_a_copy_is_a_fault_of_its_own(
             "One guest was less happy: “makes it more annoying” [1].",
         ),
         ("en", "A crossing of 50 minutes past the seals.", "The crossing past the seals takes less than an hour [1]."),
+        ("en", "Quieter than the Tosca, with a small tank.", "One guest says the Tosca is louder [1]."),
+        (
+            "en",
+            "Shoes for hire, bring your own harness.",
+            "You need to bring your own harness, the shoes are for hire [1].",
+        ),
+        ("zh", "每周一、周四发船。", "每周有两班船，周一和周四[1]。"),
         ("zh", "三个人用了快一年没坏。", "有评价提到，三个人用了快一年没坏[1]。"),
     ],
 )
 def test_what_only_looks_like_a_change_is_no_fault(language: Language, text: str, sentence: str) -> None:
-    side = "item" if sentence.startswith("The") else "review"
+    side = "review" if sentence.startswith(("One", "有评价")) else "item"
     source = Source(label=1, side=side, title=LUNE, text=text, author="a1" if side == "review" else None)
     found = examine(Claim(language=language, item=LUNE, sentence=sentence, evidence=(source,)))
     assert found.faults == ()

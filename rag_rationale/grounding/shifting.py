@@ -71,8 +71,8 @@ def _unowned(clause: Clause) -> bool:
 
 def _turned(clause: Clause, language: Language) -> bool:
     """Whether a comparison is told the wrong way round: what stood behind "than" stands before it."""
-    own = _compared(clause.words, clause.masked, language)
-    there = [_compared(tokens(s.text, language), s.text, language) for s in clause.sources]
+    own = compared_words(clause.words, clause.masked, language)
+    there = [compared_words(tokens(s.text, language), s.text, language) for s in clause.sources]
     pairs = [pair for found in there for pair in found]
     return any(
         (bool(behind & before_there) and not behind & behind_there)
@@ -82,7 +82,7 @@ def _turned(clause: Clause, language: Language) -> bool:
     )
 
 
-def _compared(words: Sequence[Token], text: str, language: Language) -> list[tuple[set[str], set[str]]]:
+def compared_words(words: Sequence[Token], text: str, language: Language) -> list[tuple[set[str], set[str]]]:
     """Words of content before and behind each mark of a comparison."""
     found = []
     for mark in _MARK[language].finditer(text.lower()):
