@@ -79,7 +79,7 @@ class Flaws:
         return token.lower_ in self._words
 
     def _known(self, token: Any) -> bool:
-        return token.is_stop or token.lemma_.lower() in self._words or token.lower_ in self._words
+        return bool(token.is_stop) or token.lemma_.lower() in self._words or token.lower_ in self._words
 
     def broken(self, tokens: Any, *, led: bool = False) -> str | None:
         """What is plainly wrong with the words, None where nothing is seen. `led`: an article is put before them."""
@@ -177,7 +177,7 @@ def _hangs(verb: Any) -> bool:
     """Whether a verb belongs to a clause that hangs on a noun or says when: "a good thing when others have wine"."""
     head = verb.head if verb.dep_ in {"aux", "auxpass"} else verb
     marked = any(t.tag_ in {"WRB", "WDT", "WP"} or t.dep_ == "mark" for t in head.children)
-    return head.dep_ == "relcl" or (head.dep_ in {"advcl", "acl"} and marked)
+    return bool(head.dep_ == "relcl" or (head.dep_ in {"advcl", "acl"} and marked))
 
 
 def determined(noun: Any) -> bool:
@@ -253,75 +253,50 @@ def _runs(tokens: Any) -> Iterator[str]:
     for head in tokens:
         if head.pos_ not in _SPEAKS or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis"}:
             continue
-        if start := splice(head, tokens):
+        if start := _splice(head, tokens):
             yield f"runs on before {start}"
 
 
-def splice(head: Any, tokens: Any) -> Any | None:
+def _splice(head: Any, tokens: Any) -> Any | None:
     """The first word of a sentence that no word and no mark but a comma joins to what stands before it."""
-    finite = any(t.tag_ in syntax.FINITE for t in (*head.children, head))
-    subject = next((t for t in head.children if t.dep_ in {"nsubj", "nsubjpass", "expl"}), None)
-    if not finite or subject is None:
-        return None
-    first = subject.left_edge
-    leads = [t for t in head.children if t.i < first.i and t.dep_ in {"advmod", "prep", "npadvmod"}]
-    begins = min([first, *(t.left_edge for t in leads)], key=lambda t: t.i)
-    if begins.i <= tokens.start:
+    begins = _beginning(head)
+    if begins is None or begins.i <= tokens.start or not _told(tokens.doc[tokens.start : begins.i]):
         return None
     before = tokens.doc[begins.i - 1]
-    if before.i < tokens.start:
-        return None
-    led = [t for t in tokens.doc[tokens.start : begins.i] if t.pos_ in _SPEAKS and t.tag_ in syntax.FINITE]
-    if not led:
-        return None
+    comma = before.text == ","
     marked = any(t.dep_ in {"mark", "cc", "advmod"} and t.lower_ in _JOINS for t in head.children)
-    if before.text == "," and not marked and head.dep_ in {"ROOT", "ccomp", "conj", "parataxis"}:
-        outer = head.head if head.dep_ != "ROOT" else None
-        if head.dep_ == "ROOT":
-            said = [t for t in head.children if t.dep_ == "ccomp" and t.i < begins.i and _whole(t)]
-            return begins if said else None
-        if outer is not None and outer.i < begins.i and _whole(outer) and not _joined(head, begins):
-            return begins
+    if marked or (not comma and (before.is_punct or before.dep_ in {"cc", "mark"})):
         return None
-    if before.is_punct or before.dep_ in {"cc", "mark"} or marked:
-        return None
-    if head.dep_ in {"conj", "parataxis"} and not _joined(head, begins):
-        return begins
     if head.dep_ == "ROOT":
-        said = [t for t in head.children if t.dep_ == "ccomp" and t.i < begins.i and _whole(t)]
-        return begins if said else None
-    return None
+        apart = any(t.dep_ == "ccomp" and t.i < begins.i and _whole(t) for t in head.children)
+    elif comma:
+        apart = head.head.i < begins.i and _whole(head.head) and not _joined(head, begins)
+    else:
+        apart = head.dep_ in {"conj", "parataxis"} and not _joined(head, begins)
+    return begins if apart else None
 
 
-_JOINS = {
-    "and",
-    "but",
-    "or",
-    "so",
-    "because",
-    "if",
-    "when",
-    "while",
-    "as",
-    "though",
-    "although",
-    "that",
-    "since",
-    "where",
-    "who",
-    "which",
-    "how",
-    "what",
-    "why",
-    "whether",
-    "unless",
-    "until",
-    "once",
-    "than",
-    "yet",
-    "nor",
-    "plus",
-}
+def _beginning(head: Any) -> Any | None:
+    """Where the sentence of a finite verb begins, at its subject or what leads it; None where it has no subject."""
+    subject = next((t for t in head.children if t.dep_ in {"nsubj", "nsubjpass", "expl"}), None)
+    if subject is None or not any(t.tag_ in syntax.FINITE for t in (*head.children, head)):
+        return None
+    first = subject.left_edge
+    leads = (t.left_edge for t in head.children if t.i < first.i and t.dep_ in {"advmod", "prep", "npadvmod"})
+    return min((first, *leads), key=lambda t: t.i)
+
+
+def _told(tokens: Any) -> bool:
+    return any(t.pos_ in _SPEAKS and t.tag_ in syntax.FINITE for t in tokens)
+
+
+_JOINS = frozenset(
+    (
+        *("and", "but", "or", "so", "because", "if", "when", "while", "as", "though", "although", "that", "since"),
+        *("where", "who", "which", "how", "what", "why", "whether", "unless", "until", "once", "than", "yet", "nor"),
+        "plus",
+    )
+)
 
 
 def _whole(verb: Any) -> bool:

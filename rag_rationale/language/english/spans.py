@@ -242,7 +242,7 @@ class SpanFinder:
         told = any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
         word = thing and told and small and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
         common = named <= _PLACES if subject.tag_ == "NN" else word
-        return judged and led and common and subject.tag_ in {"NN", "NNP"}
+        return bool(judged and led and common and subject.tag_ in {"NN", "NNP"})
 
     def _praises_first(self, subject: Any) -> bool:
         """Whether a judgement without a verb runs into a clause: "great taste and texture of the ices is good"."""
@@ -384,11 +384,8 @@ class SpanFinder:
 
 def _exceeds(too: Any, end: int) -> bool:
     """Whether "too" is one of degree, as in "too salty", and adds nothing: "good too along with"."""
-    return (
-        too.i + 1 < end
-        and too.nbor(1).pos_ in {"ADJ", "ADV", "VERB"}
-        and too.nbor(1).lower_ not in {"along", "coupled"}
-    )
+    after = too.nbor(1) if too.i + 1 < end else None
+    return after is not None and after.pos_ in {"ADJ", "ADV", "VERB"} and after.lower_ not in {"along", "coupled"}
 
 
 def _missed(noun: Any) -> bool:

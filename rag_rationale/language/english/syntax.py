@@ -46,7 +46,8 @@ def misses(doc: Any, start: int, end: int) -> bool:
 def misnames(head: Any) -> bool:
     """Whether something is called a thing without an article, which a comma was left out before: "the food was perfect
     desserts"."""
-    if any(c.dep_ == "conj" and c.pos_ == "NOUN" for t in head.children if t.dep_ == "acomp" for c in t.children):
+    judged = [t for t in head.children if t.dep_ == "acomp" or (t.dep_ == "attr" and t.pos_ == "ADJ")]
+    if any(c.dep_ == "conj" and c.pos_ == "NOUN" for t in judged for c in t.children):
         return True  # "the cakes are moist and the coffee"
     called = next((t for t in head.children if t.dep_ == "attr" and t.pos_ == "NOUN"), None)
     if called is None or head.lemma_ != "be":
