@@ -19,7 +19,7 @@ from rag_rationale.grounding import Judge, read_claims
 from rag_rationale.grounding.clauses import cut
 from rag_rationale.grounding.judge import examine
 from rag_rationale.language.tokens import tokens
-from rag_rationale.types import Claim, Counted, Language, Source, TextRole, Vectors, Verdict
+from rag_rationale.types import Claim, Counted, Language, Side, Source, TextRole, Vectors, Verdict
 
 ROOT = Path(__file__).parents[1]
 GRILL, LUNE = "Harbour Grill", "Cafe Lune"
@@ -181,7 +181,7 @@ def test_each_falsehood_is_caught_and_named(language: Language, sentence: str, t
 def test_a_word_changed_in_a_copy_is_a_fault_of_its_own(
     language: Language, text: str, sentence: str, told: str
 ) -> None:
-    side = "review" if sentence.startswith(("One", "有人")) else "item"
+    side: Side = "review" if sentence.startswith(("One", "有人")) else "item"
     source = Source(label=1, side=side, title=LUNE, text=text, author="a1" if side == "review" else None)
     one = Claim(language=language, item=LUNE, sentence=sentence, evidence=(source,))
     assert any(told in fault for fault in examine(one).faults + examine(one).hints)
@@ -208,7 +208,7 @@ def test_a_word_changed_in_a_copy_is_a_fault_of_its_own(
     ],
 )
 def test_what_only_looks_like_a_change_is_no_fault(language: Language, text: str, sentence: str) -> None:
-    side = "review" if sentence.startswith(("One", "有评价")) else "item"
+    side: Side = "review" if sentence.startswith(("One", "有评价")) else "item"
     source = Source(label=1, side=side, title=LUNE, text=text, author="a1" if side == "review" else None)
     found = examine(Claim(language=language, item=LUNE, sentence=sentence, evidence=(source,)))
     assert found.faults == ()
@@ -225,17 +225,16 @@ def test_like_praises_only_behind_somebody_who_likes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sentence", "text", "least"),
+    ("feature", "side", "sentence", "text"),
     [
-        ("One guest counts two tricycles and a safe [1].", "We found a tricycle and two safes.", 1.0),
-        ("The harness can be hired [1].", "Shoes for hire, bring your own harness.", None),
+        ("counted", "review", "One guest counts two tricycles and a safe [1].", "We found a tricycle and two safes."),
+        ("unexcept", "item", "The harness can be hired [1].", "Shoes for hire, bring your own harness."),
     ],
 )
-def test_counts_and_conditions_stay_with_their_words(sentence: str, text: str, least: float | None) -> None:
-    side = "review" if least else "item"
+def test_counts_and_conditions_stay_with_their_words(feature: str, side: Side, sentence: str, text: str) -> None:
     source = Source(label=1, side=side, title=LUNE, text=text, author="a1" if side == "review" else None)
-    found = examine(Claim(language="en", item=LUNE, sentence=sentence, evidence=(source,))).features
-    assert found.get("counted" if least else "unexcept", 0.0) >= 1.0
+    found = examine(Claim(language="en", item=LUNE, sentence=sentence, evidence=(source,)))
+    assert found.features.get(feature, 0.0) >= 1.0
 
 
 @pytest.mark.parametrize(
