@@ -22,8 +22,10 @@ CURES = {
     "zh": "治|疗|血压|血糖|胃|药|失眠|病",
 }
 FILES = [READ, STRICT]
-DISTINCT = {"rationales": 97, "scripted": 116}
+DISTINCT = {"rationales": 113, "scripted": 116}
 """Ways in which the 120 rationales of a file begin, each counted once for its use."""
+LEAST = {"rationales": 8, "scripted": 9}
+"""Ways in which the ten of any one use begin, at least."""
 EVERY = 10  # of those that the model writes, one of so many is written anew
 
 
@@ -60,7 +62,7 @@ def test_ten_in_a_row_do_not_sound_alike(path: Path) -> None:
     for (section, _), told in entries(path.read_text("utf-8")).items():
         begun.setdefault(section, set()).add(opening(told, "zh" if ", zh" in section else "en"))
     ways = {section: len(found) for section, found in begun.items()}
-    assert min(ways.values()) >= 9, ways
+    assert min(ways.values()) >= LEAST[path.stem], ways
     assert sum(ways.values()) >= DISTINCT[path.stem], ways
 
 
