@@ -547,12 +547,43 @@ def _listed(case: _Case, support: Row, what: str) -> Iterator[str]:
         yield f"counts one reviewer twice for {what!r}"
 
 
+_SPELLINGS = {
+    "ambiance": "ambience",
+    "color": "colour",
+    "flavor": "flavour",
+    "favorite": "favourite",
+    "décor": "decor",
+    "odor": "odour",
+    "yoghurt": "yogurt",
+    "doughnut": "donut",
+    "biriyani": "biryani",
+    "briyani": "biryani",
+    "kabab": "kebab",
+    "parantha": "paratha",
+    "pulav": "pulao",
+    "omlette": "omelette",
+    "theater": "theatre",
+    "center": "centre",
+    "gray": "grey",
+    "humor": "humour",
+    "jewelry": "jewellery",
+    "behavior": "behaviour",
+    "cozy": "cosy",
+}
+_TWICE_SPELT = re.compile(rf"\b({'|'.join(_SPELLINGS)})((?:e?s)?)\b")
+
+
 def _names(text: str, what: str) -> bool:
-    """Whether the text has the aspect, as singular or plural."""
+    """Whether the text has the aspect, as singular or plural, in either spelling."""
     if not what.isascii():
         return what in text
-    stem = re.sub(r"(?:ies|es|s|y)$", "", what.lower())
-    return re.search(rf"\b{re.escape(stem)}(?:ies|es|s|y|e)?\b", text.lower()) is not None
+    stem = re.sub(r"(?:ies|es|s|y)$", "", _spelt(what))
+    return re.search(rf"\b{re.escape(stem)}(?:ies|es|s|y|e)?\b", _spelt(text)) is not None
+
+
+def _spelt(text: str) -> str:
+    """In small letters, each word of `_SPELLINGS` in one spelling."""
+    return _TWICE_SPELT.sub(lambda found: _SPELLINGS[found[1]] + found[2], text.lower())
 
 
 def _caveats(case: _Case) -> Iterator[str]:

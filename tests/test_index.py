@@ -275,7 +275,7 @@ def test_centres_are_the_means_of_each_language(opened: Open, old: Path) -> None
 def test_the_centre_of_a_language_that_is_not_there_is_zero(opened: Open, tmp_path: Path) -> None:
     snapshot = opened(write_segment(tmp_path / "en", [OLD_ITEMS[0]], []))
     np.testing.assert_array_equal(snapshot.centre("zh"), np.zeros(64))
-    assert snapshot.kinship(0.5) == 0.0
+    assert snapshot.kinship(0.5) == -1.0
     assert snapshot.background(0.5) == 0.0  # one item: no pair of passages from different items
 
 

@@ -163,7 +163,7 @@ frames:
     facts: {}
 """
     assert (
-        "You snapped up Restaurant with a terrace by the sea"
+        "You snapped up “Restaurant with a terrace by the sea”"
         in ask(told + "verbs: {purchase: snapped up}", "buyer").rationale
     )
     assert not ask(told.replace("event: any", "event: view"), "buyer").personal

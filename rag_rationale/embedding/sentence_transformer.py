@@ -14,10 +14,12 @@ import hashlib
 import importlib
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,7 @@ class SentenceTransformerEmbedder:
         self._name = f"{name or Path(path_or_name).name}@{_identity(self._folder, self._prefixes)}"
         self._batch_size, self._threads = batch_size, threads
         self._kept = compiled / self._name / release() if compiled else None
-        self._passing: tempfile.TemporaryDirectory[str] | None = None  # what is compiled for this process alone
+        self._passing: Path | None = None  # what is compiled for this process alone
         self._compiled: Compiled | None = None
         self._model: Any = None  # None once compiled: its weights would be held twice
         self._lock = threading.Lock()
@@ -138,8 +140,10 @@ class SentenceTransformerEmbedder:
         """What is kept of the model as compiled, made first where nothing is. ModelMissingError where that fails."""
         folder = self._kept
         if folder is None or not _is_writable(folder):
-            self._passing = self._passing or tempfile.TemporaryDirectory()
-            folder = Path(self._passing.name) / "kept"
+            if self._passing is None:
+                self._passing = Path(tempfile.mkdtemp())
+                weakref.finalize(self, shutil.rmtree, self._passing, ignore_errors=True)
+            folder = self._passing / "kept"
         if not folder.is_dir() and self._model is None:
             call = [sys.executable, "-m", "rag_rationale.embedding.tracing", str(self._folder), str(folder)]
             made = subprocess.run(call, capture_output=True, text=True, check=False)

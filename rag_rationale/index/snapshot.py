@@ -25,7 +25,7 @@ from rag_rationale.types import LANGUAGES, Embedder, Event, Item, Language, Mani
 
 Over = Literal["passages", "items"]
 _KINDS: tuple[Over, ...] = ("passages", "items")
-SPREAD = 256  # items between which it is measured how alike items are
+FEW, SPREAD = 10, 256  # items, at least and at most, between which it is measured how alike items are
 _OWN_FIRST = "kind, row"  # as the SQL index has them: nothing is sorted
 
 
@@ -159,11 +159,12 @@ class SnapshotReader:
 
     @cached_property
     def _kinship(self) -> NDArray[np.float32]:
-        """Cosines between all pairs of up to SPREAD items spread evenly over the index, ascending."""
+        """Cosines between all pairs of up to SPREAD items spread evenly over the index, ascending; the least there is
+        where items are too few to tell what is usual."""
         told = self.item_offsets([item.item_id for item in self.sample_items(SPREAD)]).values()
         sums = np.array([offset for offset, count in told if count])
-        if len(sums) < 2:
-            return np.zeros(1, np.float32)
+        if len(sums) < FEW:
+            return np.full(1, -1.0, np.float32)
         unit = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-9)
         return np.sort((unit @ unit.T)[np.triu_indices(len(unit), 1)])
 

@@ -144,6 +144,7 @@ class Snapshots:
         with self._lock:
             old = self._open.get(name)
             self._open[name] = fresh
+            self._looked[name] = time.monotonic()
             self._troubles.pop(name, None)
         if old is not None:
             _log.info("index %s: %s answers now", name, snapshot.manifest.label)

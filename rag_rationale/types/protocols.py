@@ -121,7 +121,10 @@ class Snapshot(Protocol):
         """The centred cosine that this share of random passage pairs stays below."""
 
     def kinship(self, quantile: float) -> float:
-        """The cosine between `item_offsets` of two items that this share of random pairs of items stays below."""
+        """The cosine between `item_offsets` of two items that this share of random pairs of items stays below.
+
+        -1 where there are too few items to tell.
+        """
 
     def praise(self, vectors: Vectors, lang: Language) -> NDArray[np.float64] | None:
         """How likely each centred vector of shape (n, d) praises, by this catalogue's own ratings, shape (n,).

@@ -67,7 +67,9 @@ class Stage:
         """Have every sentence of the default template begin with its mark from now on."""
         for lang, mark in MARKS.items():
             path = self.prompts / "default" / f"{lang}.v1.prompt"
-            path.write_text(re.sub(r'^(    text: ")', rf"\g<1>{mark}", path.read_text("utf-8"), flags=re.M), "utf-8")
+            head, frames, rest = path.read_text("utf-8").partition("\nframes:\n")
+            marked = re.sub(r'^((?:    text:|      -) ")', rf"\g<1>{mark}", rest, flags=re.M)
+            path.write_text(head + frames + marked, "utf-8")
 
     def opened(self) -> SnapshotReader:
         return open_snapshot(self.indexes, self.index)
