@@ -209,7 +209,7 @@ def test_the_reworded_set_shares_no_item_and_no_sentence_with_what_weights_were_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("language", "detected", "alarmed"), [("en", 0.56, 0.061), ("zh", 0.64, 0.076)])
+@pytest.mark.parametrize(("language", "detected", "alarmed"), [("en", 0.48, 0.06), ("zh", 0.6, 0.075)])
 def test_the_judge_keeps_what_it_finds_on_sentences_that_nobody_tuned_on(
     e5: Embedder, language: Language, detected: float, alarmed: float
 ) -> None:

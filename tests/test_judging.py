@@ -17,9 +17,8 @@ from rag_rationale.cli.main import main
 from rag_rationale.errors import RowError
 from rag_rationale.grounding import Judge, read_claims
 from rag_rationale.grounding.clauses import cut
-from rag_rationale.grounding.judge import examine
 from rag_rationale.language.tokens import tokens
-from rag_rationale.types import Claim, Counted, Language, Side, Source, TextRole, Vectors, Verdict
+from rag_rationale.types import Claim, Counted, Language, Source, TextRole, Vectors, Verdict
 
 ROOT = Path(__file__).parents[1]
 GRILL, LUNE = "Harbour Grill", "Cafe Lune"
@@ -160,81 +159,6 @@ def test_each_falsehood_is_caught_and_named(language: Language, sentence: str, t
     verdict = judged(sentence, language)
     assert verdict.label == "unsupported"
     assert told in "; ".join(verdict.reasons)
-
-
-@pytest.mark.parametrize(
-    ("language", "text", "sentence", "told"),
-    [
-        ("en", "Worst experience with them.", "One guest says best experience with them [1].", "'best' stands against"),
-        (
-            "en",
-            "Groups have at most ten people and one guide.",
-            "Groups have at most six people and one guide [1].",
-            "six",
-        ),
-        ("zh", "节奏很快，有点吵。", "有人说节奏不快[1]。", "a negation is added"),
-        ("zh", "庆幸她很好，我们都很好。", "有人说庆幸她不好[1]。", "a negation is added"),
-        ("zh", "串大，十五块三串，烟也大。", "有人说十五块五串[1]。", "'五'"),
-        ("zh", "密码锁装了两年电池换过一次。", "有人说密码锁装了两年电池换过两次[1]。", "'两 次'"),
-    ],
-)
-def test_a_word_changed_in_a_copy_is_a_fault_of_its_own(
-    language: Language, text: str, sentence: str, told: str
-) -> None:
-    side: Side = "review" if sentence.startswith(("One", "有人")) else "item"
-    source = Source(label=1, side=side, title=LUNE, text=text, author="a1" if side == "review" else None)
-    one = Claim(language=language, item=LUNE, sentence=sentence, evidence=(source,))
-    assert any(told in fault for fault in examine(one).faults + examine(one).hints)
-    assert Judge().judge(one).label == "unsupported"
-
-
-@pytest.mark.parametrize(
-    ("language", "text", "sentence"),
-    [
-        (
-            "en",
-            "The back fits fine which makes it more annoying.",
-            "One guest was less happy: “makes it more annoying” [1].",
-        ),
-        ("en", "A crossing of 50 minutes past the seals.", "The crossing past the seals takes less than an hour [1]."),
-        ("en", "Quieter than the Tosca, with a small tank.", "One guest says the Tosca is louder [1]."),
-        (
-            "en",
-            "Shoes for hire, bring your own harness.",
-            "You need to bring your own harness, the shoes are for hire [1].",
-        ),
-        ("zh", "每周一、周四发船。", "每周有两班船，周一和周四[1]。"),
-        ("zh", "三个人用了快一年没坏。", "有评价提到，三个人用了快一年没坏[1]。"),
-    ],
-)
-def test_what_only_looks_like_a_change_is_no_fault(language: Language, text: str, sentence: str) -> None:
-    side: Side = "review" if sentence.startswith(("One", "有评价")) else "item"
-    source = Source(label=1, side=side, title=LUNE, text=text, author="a1" if side == "review" else None)
-    found = examine(Claim(language=language, item=LUNE, sentence=sentence, evidence=(source,)))
-    assert found.faults == ()
-    assert "excluded" not in found.features
-
-
-def test_like_praises_only_behind_somebody_who_likes() -> None:
-    assert [
-        w.valence > 0 for t in ("I like pizza", "pizza like cardboard") for w in tokens(t, "en") if w.text == "like"
-    ] == [
-        True,
-        False,
-    ]
-
-
-@pytest.mark.parametrize(
-    ("feature", "side", "sentence", "text"),
-    [
-        ("counted", "review", "One guest counts two tricycles and a safe [1].", "We found a tricycle and two safes."),
-        ("unexcept", "item", "The harness can be hired [1].", "Shoes for hire, bring your own harness."),
-    ],
-)
-def test_counts_and_conditions_stay_with_their_words(feature: str, side: Side, sentence: str, text: str) -> None:
-    source = Source(label=1, side=side, title=LUNE, text=text, author="a1" if side == "review" else None)
-    found = examine(Claim(language="en", item=LUNE, sentence=sentence, evidence=(source,)))
-    assert found.features.get(feature, 0.0) >= 1.0
 
 
 @pytest.mark.parametrize(

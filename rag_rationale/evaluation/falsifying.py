@@ -22,7 +22,7 @@ _HAN_NUMBERS = "两三四五六七八九"
 _BE = re.compile(r"\b(is|are|was|were|can|has been|have been|will be)\b(?! not|n['’]t| never| hardly)", re.IGNORECASE)
 _NOT = re.compile(r" not\b|n['’]t\b|\bnever ")
 _VERY_ZH = re.compile("(?<![不没])(?:很|非常|特别|十分|挺|超级)(?=[\u4e00-\u9fff])")
-_NOT_ZH = re.compile("(?:不|没有|没)(?=[\u4e00-\u9fff])(?!错|锈|少|仅|但|过|同|得|久|断|知|管|论|如|然|止|只)")
+_NOT_ZH = re.compile("(?:不|没有|没)(?=[\u4e00-\u9fff])(?!错|少|仅|但|过|同|得|久|断|知|管|论|如|然|止|只)")
 _ONE = re.compile(
     r"\b(?:One|one|A|a|Another|another) (reviewer|guest|customer|diner|traveller|reader|viewer|buyer)s?"
     r"( here| of this one)? (say|praise|write|report|note|complain|find|call|warn|mention)s\b"

@@ -17,10 +17,6 @@ _EDGE = re.compile(
     r"(?:^|[,;:.，；：、。—–(（]|\b(?:and|while|but|whereas|as|like|though|since|because|so)|而|但|也|且|又|和|跟|与)\s*$"
 )
 _AIMED = re.compile(r"^(?:while|as|since|because|if|when|so) you$")  # "while you bring your own tent" tells no deed
-_ADVISED = re.compile(  # "you need your own harness" tells the reader what holds for anybody
-    r"^you (?:can|may|must|need|should|will|won['’]t|cannot|can['’]t|pay|get|have to"
-    r"|have (?:up to )?[\w-]+ (?:day|week|month|year|hour|minute)s?)\b"
-)
 STARS = re.compile(r"\s*[- ]?(?:stars?\b|out of|/\s*5|颗?星|分(?!钟))", re.IGNORECASE)
 """What behind a number makes it a rating."""
 SIDE_OF: dict[Voice, Side] = {"one": "review", "many": "review", "all": "review", "item": "item", "user": "history"}
@@ -113,11 +109,6 @@ def _tells(text: str, start: int, end: int, language: Language) -> bool:
     return wording(language).tells.search(text[start : end + (24 if language == "en" else 10)].lower()) is not None
 
 
-def _addressed(text: str, start: int, end: int) -> bool:
-    """Whether a "you" only stands for whoever reads the item's own text."""
-    return _AIMED.search(text[start:end]) is not None or _ADVISED.search(text[start:]) is not None
-
-
 def _bare(text: str, claim: Claim) -> bool:
     return all(w.hollow for w in tokens(_masked(text, _titles(claim), quotes=False), claim.language))
 
@@ -128,7 +119,7 @@ def _by_voice(text: str, sources: Sequence[Source], claim: Claim) -> list[Clause
     cues = [
         (start, end, voice)
         for start, end, voice in _cues(text, claim.language, _titles(claim))
-        if (voice == "user" and (sides != {"item"} or not _addressed(text.lower(), start, end)))
+        if (voice == "user" and (sides != {"item"} or not _AIMED.search(text[start:end].lower())))
         or (
             voice != "user"
             and (

@@ -11,12 +11,10 @@ from rag_rationale.language.tokens import Token, excluded, proper, tokens
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Claim, Language, Source
 
-_DIGITS = r"\d零〇一二两三四五六七八九十百千万亿"
-_ONES: dict[Language, frozenset[str]] = {"en": frozenset(("a", "an", "one")), "zh": frozenset("一")}
 _SPACE = re.compile(r"[\s\u3000]+")
 _MARK = re.compile(r"[^\w\s]")
 _ROUGH = re.compile(
-    r"(?:\b(?:under|over|about|around|nearly|almost|than|up to|roughly|within|some|at least|at most|every|half)"
+    r"(?:\b(?:under|over|about|around|nearly|almost|than|up to|roughly|within|some|at least|at most|by|every|half)"
     "|不到|近|约|超过|将近|差不多)$"
 )
 
@@ -41,7 +39,7 @@ def fact_doubts(clause: Clause, claim: Claim) -> dict[str, list[tuple[float, str
     proven = {claim.counted.count, claim.counted.of} if claim.counted else set()
     there = {t.number for t in known if t.number is not None}
     text = " ".join(f"{s.title} {s.text}" for s in clause.sources)
-    counted = {(b.key, n) for a, b in pairwise(known) if (n := _count(a, language)) is not None and not b.hollow}
+    counted = {(b.key, a.number) for a, b in pairwise(known) if a.number is not None and not b.hollow}
     ratings = {s.rating for s in clause.sources}
     doubts: dict[str, list[tuple[float, str]]] = {"number": [], "counted": [], "named": _strangers(clause, claim)}
     for i, word in enumerate(clause.words):
@@ -55,29 +53,20 @@ def fact_doubts(clause: Clause, claim: Claim) -> dict[str, list[tuple[float, str
         after = clause.words[i + 1] if i + 1 < len(clause.words) else None
         if word.number in proven:
             continue
-        said = {number for key, number in counted if after is not None and key == after.key}
-        if word.number not in there and not (language == "zh" and _stands(word.text, text)):
+        if word.number not in there and not (language == "zh" and word.text in text):
             near = any(n is not None and abs(word.number - n) <= 0.15 * n for n in there)
-            small = language == "en" and word.number <= 3 and not word.text[0].isdigit()
-            rough = (near and bool(_ROUGH.search(before))) or (small and not said)
+            rough = (near and bool(_ROUGH.search(before))) or (
+                language == "en" and word.number <= 3 and not word.text[0].isdigit()
+            )
             rough |= any(word.number * n in there for n in (7, 60, 12))
             doubts["number"].append((0.3 if rough else 1.0, f"number '{word.text}' is in no source"))
         elif after is not None and not after.hollow:
+            said = {number for key, number in counted if key == after.key}
             units = [b for a, b in pairwise(known) if a.number == word.number]
             other = bool(units) and all(excluded(after, b, language) for b in units)
             if other or (said and word.number not in said):
                 doubts["counted"].append((1.0, f"'{word.text} {after.text}' is counted otherwise in the source"))
     return doubts
-
-
-def _count(word: Token, language: Language) -> float | None:
-    """How many a word counts; a bare 一 and an article count only before what is counted."""
-    return 1.0 if word.text.lower() in _ONES[language] else word.number
-
-
-def _stands(numeral: str, text: str) -> bool:
-    """Whether a numeral stands in a text as a whole, and not as a part of a longer one."""
-    return re.search(f"(?<![{_DIGITS}]){re.escape(numeral)}(?![{_DIGITS}])", text) is not None
 
 
 def _known(clause: Clause, language: Language) -> list[Token]:

@@ -6,12 +6,12 @@ Everything here is a number between the two texts; `speaking` asks who said it a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag_rationale.grounding.clauses import STARS, Clause
 from rag_rationale.grounding.ordering import best_window, by_piece, replaced, stretch, usurped
-from rag_rationale.grounding.placing import COVERED, Index, Placed, match_words, mean, nearest_pieces, place_words
+from rag_rationale.grounding.placing import COVERED, Placed, match_words, mean, nearest_pieces, place_words
 from rag_rationale.grounding.shifting import CUES, each, shifting
 from rag_rationale.grounding.standing import copied, standing
 from rag_rationale.grounding.turning import (
@@ -82,16 +82,13 @@ _SATURATED = ("stitched", "scattered", "usurped", "against", "apart")
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The outcome: `features` by name, in words what is uncovered or excluded, and of what is
-    nearest in the sources the mood, and whether it denies anything;
-    `copied` is how much of the clause stands word for word in them, cubed."""
+    """The outcome: `features` by name, in words what is uncovered or excluded, and the mood of what
+    is nearest in the sources."""
 
     features: dict[str, float]
     missing: tuple[str, ...]
     excluded: tuple[tuple[str, str], ...]
     mood: float
-    denies: bool
-    copied: float
 
 
 def hold(clause: Clause, others: Sequence[Source], language: Language) -> Hold:
@@ -104,12 +101,12 @@ def hold(clause: Clause, others: Sequence[Source], language: Language) -> Hold:
         max([score for score, _ in found], default=0.0) or max([same(w, t, language) for t in titles], default=0.0)
         for w, found in zip(words, matches, strict=True)
     ]
-    nearest = nearest_pieces(words, matches) or _nearest_at_all(clause, index, language)
+    nearest = nearest_pieces(words, matches)
     held = [h or _kin(w, nearest.get(w.piece), placed) for w, h in zip(words, held, strict=True)]
     covered = mean(held)
     wrong = exclusions(clause, nearest, placed, index, language)
     missing = tuple(w.text for w, h in zip(words, held, strict=True) if h < COVERED)
-    patched, flipped, share = copied(clause.words, [tokens(s.text, language) for s in clause.sources])
+    patched, flipped = copied(clause.words, [tokens(s.text, language) for s in clause.sources])
     features = {
         "uncovered": 1 - covered,
         "missing": math.log1p(len(missing)),
@@ -128,24 +125,16 @@ def hold(clause: Clause, others: Sequence[Source], language: Language) -> Hold:
         "compared": compared(clause, language),
         **unreal(clause, nearest, placed, language),
         **standing(words, matches, held, placed),
-        **shifting(
-            clause,
-            words,
-            matches,
-            _text_of(set(nearest.values()), clause, placed),
-            _text_of(_touched(matches), clause, placed),
-            language,
-        ),
+        **shifting(clause, words, matches, _near_text(clause, nearest, placed), language),
         "patched": patched,
         "flipped": float(flipped),
         "each": each(clause, words, language),
         "borrowed": max(_covered_by(words, others, language) - covered, 0.0),
         "words": math.log1p(len(words)),
     }
-    denies = any(p.token.negation for p in placed if p.piece in set(nearest.values()))
     features["apart"] = features["scattered"] * features["stretched"]
     features |= {name: 1 - math.exp(-3 * features[name]) for name in _SATURATED}
-    return Hold(features, missing, wrong, _mood_of(nearest, placed), denies, max(covered, share) ** 3)
+    return Hold(features, missing, wrong, _mood_of(nearest, placed))
 
 
 def best_sentences(clause: Clause, language: Language, *, most: int) -> list[str]:
@@ -159,23 +148,10 @@ def best_sentences(clause: Clause, language: Language, *, most: int) -> list[str
     return [clause.sources[s[0]].text[shares[s][0].token.start : shares[s][-1].token.end] for s in sorted(ranked)]
 
 
-def _nearest_at_all(clause: Clause, index: Index, language: Language) -> dict[int, tuple[int, int]]:
-    """Nearest parts by the longer of the hollow words, where no word of content is held: the worst, the best
-    "experience"."""
-    words = [w for w in clause.words if len(w.text) >= (5 if language == "en" else 2)]
-    return nearest_pieces(words, [[(1.0, p) for p in index.get(w.key, ())] for w in words])
-
-
-def _touched(matches: Sequence[list[tuple[float, Placed]]]) -> set[tuple[int, int]]:
-    """The parts of the sources that alone have some word of the clause."""
-    holding = [{p.piece for score, p in found if score >= 1} for found in matches]
-    return {next(iter(pieces)) for pieces in holding if len(pieces) == 1}
-
-
-def _text_of(pieces: Iterable[tuple[int, int]], clause: Clause, placed: Sequence[Placed]) -> str:
-    """These parts of the sources, in order, lower case."""
+def _near_text(clause: Clause, nearest: dict[int, tuple[int, int]], placed: Sequence[Placed]) -> str:
+    """The parts of the sources nearest to those of the clause, lower case."""
     texts = []
-    for piece in sorted(pieces):
+    for piece in sorted(set(nearest.values())):
         inside = [p.token for p in placed if p.piece == piece]
         texts.append(clause.sources[piece[0]].text[inside[0].start : inside[-1].end].lower())
     return " ".join(texts)

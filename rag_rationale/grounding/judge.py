@@ -63,7 +63,6 @@ _TOLD: dict[str, tuple[float, str]] = {
     "now": (1.0, "a word of time is not in the source"),
     "unnow": (1.0, "a word of time in the source is left out"),
     "unthen": (1.0, "the source tells of another time"),
-    "unexcept": (1.0, "an exception or condition of the source is left out"),
     "unwill": (1.0, "the source tells of what may be or is to come"),
 }
 
@@ -171,8 +170,9 @@ def examine(claim: Claim) -> Examined:
         held.features.update(_likes(clause, held, claim))
         faults += speaking_faults(clause, claim) + fact_faults(clause, claim)
         told = _doubts(clause, held, claim)
+        copied = (1 - held.features["uncovered"]) ** 3
         for name, text in told:
-            proven = name in _PROVEN and held.features[name] * held.copied > _PROVEN[name]
+            proven = name in _PROVEN and held.features[name] * copied > _PROVEN[name]
             (faults if proven or name == "strange" else hints).append(text)
         hints += _hints(clause, held)
         if held.features["uncovered"] >= _REMOTE and clause.sources:
@@ -183,7 +183,7 @@ def examine(claim: Claim) -> Examined:
         for name, value in held.features.items():
             if value > 0:
                 features[name] = max(features.get(name, 0.0), value)
-                features[_COPIED[name]] = max(features.get(_COPIED[name], 0.0), value * held.copied)
+                features[_COPIED[name]] = max(features.get(_COPIED[name], 0.0), value * copied)
     return Examined(features, tuple(dict.fromkeys(faults)), tuple(dict.fromkeys(hints)), weakest, tuple(remote))
 
 
@@ -219,8 +219,6 @@ def _likes(clause: Clause, held: Hold, claim: Claim) -> dict[str, float]:
     worded = towards * held.mood
     if not clause.content:
         return {"likes": max(-rated, 0.0), "unbacked": 0.0}
-    if towards < 0 and held.denies and worded <= 0.2:
-        return {"likes": 0.0, "unbacked": 0.0}  # "nobody checked the homework" is blame without a word of blame
     if abs(worded) >= 0.2:
         return {"likes": 1 - math.exp(-4 * max(-worded, 0.0)), "unbacked": 0.0}
     return {"likes": max(-rated, 0.0), "unbacked": max(1.0 - 2 * max(rated, 0.0), 0.0)}

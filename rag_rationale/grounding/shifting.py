@@ -11,12 +11,9 @@ from rag_rationale.language.tokens import Token, tokens
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Language
 
-CUES = ("high", "low", "all", "some", "than", "now", "then", "will", "caused", "kin", "other", "except")
+CUES = ("high", "low", "all", "some", "than", "now", "then", "will", "caused", "kin", "other")
 _READER = re.compile(r"\b(?:you|your|yours)\b|您|你")
 _MARK: dict[Language, re.Pattern[str]] = {"en": re.compile(r"\bthan\b"), "zh": re.compile("比(?!较|如)")}
-_DID = re.compile(
-    r"\b(?:have|had|has|['’]ve) (?:\w+ )?(?:been|\w+(?:ed|en|pt|ne|nd|ght))\b"
-)  # "you have used", not "you have cats"
 _ASKED = frozenset(("preference", "query", "request", "search"))
 
 
@@ -25,11 +22,9 @@ def shifting(
     words: Sequence[Token],
     matches: Sequence[list[tuple[float, Placed]]],
     near: str,
-    touched: str,
     language: Language,
 ) -> dict[str, float]:
-    """`near` is the text of the parts of the sources nearest to the clause, `touched` that of every part which alone
-    has a word of it: a reservation there bears on that word. Each is 1 where a cue of the kind stands on
+    """`near` is the text of the parts of the sources nearest to the clause. Each is 1 where a cue of the kind stands on
     one side only: `raised`, `lowered` (degree), `eased` (the source's degree is lost), `timed` and `untimed` (a cue of
     time), `caused`; `done`: a wish is told as a deed. `shifted` counts words in the past on one side only.
     """
@@ -40,16 +35,9 @@ def shifting(
     for name, pattern in known.cues.items():
         said = set(pattern.findall(own))
         found[name] = float(bool(said) and not said.issubset(pattern.findall(there)))
-        found[f"un{name}"] = float(
-            any(cue not in said for cue in pattern.findall(touched if name == "except" else near))
-        )
+        found[f"un{name}"] = float(any(cue not in said for cue in pattern.findall(near)))
     wished = bool(clause.sources) and all(s.event in _ASKED for s in clause.sources)
-    found["done"] = float(
-        wished
-        and clause.voice == "user"
-        and not known.wished.search(own)
-        and (language == "zh" or bool(_DID.search(own) or known.deeds["wrote"].search(own)))
-    )
+    found["done"] = float(wished and clause.voice == "user" and not known.wished.search(own))
     found["unowned"] = float(_unowned(clause))
     found["turned"] = float(_turned(clause, language))
     found["shifted"] = float(
@@ -71,8 +59,8 @@ def _unowned(clause: Clause) -> bool:
 
 def _turned(clause: Clause, language: Language) -> bool:
     """Whether a comparison is told the wrong way round: what stood behind "than" stands before it."""
-    own = compared_words(clause.words, clause.masked, language)
-    there = [compared_words(tokens(s.text, language), s.text, language) for s in clause.sources]
+    own = _compared(clause.words, clause.masked, language)
+    there = [_compared(tokens(s.text, language), s.text, language) for s in clause.sources]
     pairs = [pair for found in there for pair in found]
     return any(
         (bool(behind & before_there) and not behind & behind_there)
@@ -82,7 +70,7 @@ def _turned(clause: Clause, language: Language) -> bool:
     )
 
 
-def compared_words(words: Sequence[Token], text: str, language: Language) -> list[tuple[set[str], set[str]]]:
+def _compared(words: Sequence[Token], text: str, language: Language) -> list[tuple[set[str], set[str]]]:
     """Words of content before and behind each mark of a comparison."""
     found = []
     for mark in _MARK[language].finditer(text.lower()):

@@ -65,7 +65,7 @@ def attitude(clause: Clause, language: Language) -> float:
         rest = known.deeds["disliked"].sub(" ", text)
         praises = bool(known.deeds["liked"].search(rest))
     elif language == "en":
-        words = {w.text.lower() for w in clause.words if (w.hollow or w.text.lower() in known.blames) and not w.negated}
+        words = {w.text.lower() for w in clause.words if w.hollow or w.text.lower() in known.blames}
         praises, blames = bool(words & known.praises), bool(words & known.blames)
     else:
         blames = any(word in text for word in known.blames)
@@ -136,8 +136,6 @@ def _number_faults(clause: Clause, claim: Claim) -> list[str]:
     ..."), all whom it cites count.
     """
     language, counted = claim.language, claim.counted
-    if any(clause.cue in s.text.lower() for s in clause.sources):
-        return []  # 三个人用了一年 is what one reviewer tells of them
     if clause.voice not in ("many", "all") or not any(s.side == "review" for s in clause.sources):
         return []
     said = [int(w.number) for w in tokens(clause.cue, language) if w.number is not None]

@@ -51,19 +51,15 @@ def _alien(words: Sequence[Token], held: Sequence[float]) -> float:
     return max(max(shares) - min(shares), 0.0) if len(shares) > 1 else 0.0
 
 
-def copied(clause: Sequence[Token], sources: Sequence[Sequence[Token]]) -> tuple[float, bool, float]:
-    """(patched, flipped, share) of words copied from one source in a row. Patched: how many words of content are put
-    into such a run, at most 2. Flipped: the run gains or loses a negation, its other words unchanged. Share: how much
-    of the clause, hollow words too, stands in runs of two words or more; what leads to its content is left out.
+def copied(clause: Sequence[Token], sources: Sequence[Sequence[Token]]) -> tuple[float, bool]:
+    """(patched, flipped) of words copied from one source in a row. Patched: how many words of content are put into
+    such a run, at most 2. Flipped: the run gains or loses a negation, its other words unchanged.
     """
-    worst, flipped, share = 0, False, 0.0
-    lead = next((i for i, t in enumerate(clause) if not t.hollow), len(clause))
+    worst, flipped = 0, False
     own = [t.text.lower() for t in clause]
     for source in sources:
         there = [t.text.lower() for t in source]
         blocks = [b for b in SequenceMatcher(None, own, there, autojunk=False).get_matching_blocks() if b.size]
-        runs = sum(b.size - max(min(lead - b.a, b.size), 0) for b in blocks if b.size > 1)
-        share = max(share, runs / max(len(clause) - lead, 1))
         found = 0
         for one, other in pairwise(blocks):
             inside = clause[one.a + one.size : other.a]
@@ -71,7 +67,7 @@ def copied(clause: Sequence[Token], sources: Sequence[Sequence[Token]]) -> tuple
             near = one.size + other.size >= 4
             if near and len(skipped) <= len(inside) + 1 and any(not t.hollow or t.negation for t in inside):
                 found += 1
-            if len(inside) <= 2 and len(skipped) <= 2 and one.size + other.size >= min(3, len(clause) - len(inside)):
+            if len(inside) <= 2 and len(skipped) <= 2 and one.size + other.size >= 3:
                 flipped |= sum(t.negation for t in inside) != sum(t.negation for t in skipped)
         worst = max(worst, found)
         first = max(blocks, key=lambda b: b.size, default=None)
@@ -79,7 +75,7 @@ def copied(clause: Sequence[Token], sources: Sequence[Sequence[Token]]) -> tuple
             led = any(t.negation for t in clause[max(first.a - 2, 0) : first.a])
             before = source[max(first.b - 2, 0) : first.b]
             flipped |= led != any(t.negation for t in before if t.piece == source[first.b].piece)
-    return float(min(worst, 2)), flipped, share
+    return float(min(worst, 2)), flipped
 
 
 class _Row:

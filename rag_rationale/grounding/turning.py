@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from rag_rationale.grounding.clauses import Clause
 from rag_rationale.grounding.placing import Placed
-from rag_rationale.grounding.shifting import compared_words
-from rag_rationale.language.tokens import Token, excluded, mood, tokens
+from rag_rationale.language.tokens import Token, excluded, mood
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Language
-
-_LEAD = re.compile(
-    r"^[^:：“\"]*[:：]\s*[“\"「『]"
-)  # "One was less happy: “…": before a quotation only its speaker is told
-_UNITS = frozenset(
-    ("second", "minut", "hour", "day", "week", "month", "year", "秒", "分钟", "小时", "天", "星期", "月", "年")
-)
-"""Spans of time, by key, exclude each other only with their numbers: 50 minutes are less than an hour."""
-_SIDES = frozenset("里上下前后外")  # 一年里 is no place
 
 
 def against(clause: Clause, nearest: dict[int, tuple[int, int]], placed: Sequence[Placed]) -> float:
@@ -95,21 +84,9 @@ def exclusions(
 ) -> tuple[tuple[str, str], ...]:
     """Pairs (word of the clause, word of the source) that exclude each other, the first nowhere in the sources."""
     found = []
-    texts = " ".join(s.text for s in clause.sources)
-    rivals = {
-        key
-        for s in clause.sources
-        for _, keys in compared_words(tokens(s.text, language), s.text, language)
-        for key in keys
-    }
-    led = _LEAD.match(clause.masked)
     for word in clause.words:
-        if word.key in index or word.key in _UNITS or (led and word.end <= led.end()):
+        if word.key in index:
             continue
-        if language == "zh" and (word.text in texts or word.text in _SIDES):
-            continue
-        if any(w.key in rivals and w.start < word.start for w in clause.words):
-            continue  # where this is quieter than the Tosca, the Tosca is louder
         near = {nearest[word.piece]} if word.piece in nearest else set(nearest.values())
         sentences = {p.sentence for p in placed if p.piece in near}
         for place in placed:

@@ -27,9 +27,6 @@ _BREAK = {
 _STOP = frozenset(".!?。！？；;…\n")
 _REACH: dict[Language, int] = {"en": 4, "zh": 3}
 """How many words ahead of it a negation denies, within its piece."""
-_STRIKES: dict[Language, int] = {"en": 1, "zh": 2}
-"""How many hollow words may stand between a negation and the word it strikes: "not for my book club" strikes none."""
-_DEGREES = frozenset(["不", "很", "挺", "真", "太", "非常", "特别", "十分", "更", "最"])
 _ENDS_REACH = frozenset("的还也就都才却")  # 三年没来还叫得出名字 denies the coming alone
 _NOT_NUMBERS = frozenset(("十分", "万一", "千万", "一一", "万分", "半天", "一半", "十足", "百般", "三三两两"))
 _MEASURE = (
@@ -40,15 +37,6 @@ _MEASURE = (
 _HAN_NUMBER = re.compile(rf"第?([零〇一二两俩三四五六七八九十百千万亿半]+)({_MEASURE})?")
 _NUMERAL = re.compile("[零〇一二两三四五六七八九十百千万亿]+")
 _DIGITS = re.compile(r"\d")
-_LIKERS = frozenset(
-    word
-    for line in (
-        "i we you they who to would will do did does don't didn't doesn't also really both all always i'd we'd",
-        "would've people guests kids children",
-    )
-    for word in line.split()
-)
-"""After these words "like" is a verb; elsewhere it only compares ("pizza like cardboard")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +68,7 @@ def tokens(text: str, language: Language) -> tuple[Token, ...]:
     found: list[Token] = []
     piece = sentence = 0
     denied = 0  # words that the last negation still reaches
-    passed = 9  # hollow words since a negation that no word of content has followed yet
+    first = False  # whether a word of content has yet to follow it
     breaks, negations, known = _BREAK[language], lexicon(language)["negations"], wording(language)
     fine = [m.span() for m in known.fine.finditer(text.lower().replace("’", "'"))]
     for word, start, end in _words(text, language):
@@ -93,11 +81,8 @@ def tokens(text: str, language: Language) -> tuple[Token, ...]:
         idiom = any(a <= start < b for a, b in fine)
         negation = (lower in negations or lower.endswith("n't")) and not idiom
         hollow = lower in known.hollow or negation
-        if lower == "好" and found and found[-1].end == start and found[-1].text in _DEGREES:
-            hollow = False  # 很好 judges, 好久 does not
         denied = 0 if lower in _ENDS_REACH else denied
         number = _number(lower, known.numbers, language)
-        compares = lower == "like" and not (found and found[-1].text.lower().replace("’", "'") in _LIKERS)
         found.append(
             Token(
                 word,
@@ -107,14 +92,14 @@ def tokens(text: str, language: Language) -> tuple[Token, ...]:
                 piece,
                 sentence,
                 hollow=hollow,
-                valence=0.0 if negation or compares or (idiom and language == "en") else _valence(lower, language),
+                valence=0.0 if negation or (idiom and language == "en") else _valence(lower, language),
                 number=number,
                 negated=denied > 0,
                 negation=negation,
-                struck=denied > 0 and passed <= _STRIKES[language] and not hollow,
+                struck=denied > 0 and first and not hollow,
             )
         )
-        passed = 0 if negation else passed + 1 if hollow else 9
+        first = negation or (first and hollow)
         denied = _REACH[language] if negation else max(denied - 1, 0)
     return tuple(found)
 
@@ -177,8 +162,6 @@ def _parts(word: str) -> tuple[str, ...]:
         and not wording("zh").fine.match(word)
         and word not in {"没有", "不是", "不会", "不能", "不用", "不够", "不再", "未必", "不太", "不怎么", "没什么"}
     ):
-        return word[0], word[1:]
-    if len(word) == 2 and word[0] == "很" and word[1] not in "多少久":
         return word[0], word[1:]
     match = _HAN_NUMBER.fullmatch(word)
     if match and match[2] and word not in _NOT_NUMBERS:
