@@ -194,7 +194,8 @@ class SnapshotReader:
     def _open_index(self, over: Over) -> tuple[IndexFile, NDArray[np.int64]]:
         """A FAISS file and the global row behind each of its positions."""
         positions = _load(self.folder / f"{over}.rows.npy")
-        exact = self._gather_items() if over == "items" else lambda at: self._rows.vectors(positions[at])
+        rows = self._rows  # not self: a cycle would keep the files open until the garbage collector comes by
+        exact = self._gather_items() if over == "items" else lambda at: rows.vectors(positions[at])
         path = self.folder / f"{over}.faiss"
         return IndexFile(path, dimension=self._manifest.dimension, count=len(positions), exact=exact), positions
 
