@@ -13,8 +13,8 @@ from rag_rationale.cli.main import main
 from rag_rationale.errors import InvalidRequestError, RowError
 from rag_rationale.evaluation.instruments import evaluate
 from rag_rationale.evaluation.judging import WordJudge
-from rag_rationale.evaluation.reading import Label, draw_sample, read_labels, score, served_claims
-from rag_rationale.types import Claim, Source
+from rag_rationale.evaluation.reading import Label, as_jsonl, draw_sample, read_labels, score, served_claims
+from rag_rationale.types import Claim, Counted, Source
 
 
 def claims(n: int) -> list[Claim]:
@@ -122,3 +122,11 @@ def test_a_sheet_is_drawn_from_a_run_and_its_labels_scored(tmp_path: Path, capsy
     assert main(["eval", "score", str(labels), str(labels), str(key)]) == 0
     assert "reading.supported.reader_2" in capsys.readouterr().out
     assert main(["eval", "score", str(labels), str(sheet)]) == 2
+
+
+def test_a_count_comes_with_what_each_of_those_counted_wrote() -> None:
+    counted = Counted(count=2, of=9, texts=("Clean rooms.", "The rooms were clean."))
+    claim = claims(1)[0].model_copy(update={"counted": counted})
+    (row,) = (json.loads(line) for line in as_jsonl([claim]).splitlines())
+    assert row["counted"] == {"of": 9, "texts": ["Clean rooms.", "The rooms were clean."]}
+    assert "counted" not in json.loads(as_jsonl(claims(1)))

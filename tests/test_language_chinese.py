@@ -189,7 +189,8 @@ def test_likings_and_dislikes_lose_only_their_subject(zh: Chinese, text: str, li
         ("绝对经典的喜剧。", "经典的喜剧"),
         ("真是良心剧。", "良心剧"),
         ("很温情的电影，真好。", "很温情的电影"),
-        ("太经典的一部歌舞片。", "经典的一部歌舞片"),
+        ("太经典的一部歌舞片。", None),  # 这是经典的一部歌舞片 is no Chinese
+        ("最经典的一部歌舞片。", "最经典的一部歌舞片"),
         ("不是一部好电影。", None),
         ("小镇也推出自己的动画。", None),
     ],
@@ -240,6 +241,37 @@ def test_a_noun_is_praised_or_blamed_only_by_what_is_said_of_it(zh: Chinese) -> 
     assert found["画面"] == "positive"
     assert found["底座"] == "negative"
     assert found["小镇"] == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("text", "clause"),
+    [
+        ("超级喜欢女主，绅士又大气。", "绅士又大气"),  # of her, not of the thing
+        ("女主太美了，骄纵霸道又可爱。", "骄纵霸道又可爱"),
+        ("为什么要配音？莫名其妙的感觉。", "莫名其妙的感觉"),  # of the dubbing
+        ("女主演的非常好。", "女主演的非常好"),  # 演得
+        ("单纯的看了一遍很不错。", "单纯的看了一遍很不错"),  # 单纯地
+    ],
+)
+def test_what_is_said_of_something_else_or_miswritten_is_no_clause(zh: Chinese, text: str, clause: str) -> None:
+    assert clause not in of(zh, text, "clause")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "越来越像他爸爸了还有吻戏。",
+        "女主演的很好，推荐大家看。",
+        "结尾里教授和校长下棋那一段配上彩蛋服用甚至觉得很催泪",
+    ],
+)
+def test_a_careless_sentence_is_not_quoted(zh: Chinese, text: str) -> None:
+    assert of(zh, text, "quote") == {}
+
+
+def test_what_was_so_then_is_told_as_past(zh: Chinese) -> None:
+    assert zh.irrealis("当时很喜欢")
+    assert not zh.irrealis("现在很喜欢")
 
 
 @pytest.mark.parametrize(

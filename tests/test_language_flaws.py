@@ -56,6 +56,18 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "Otherwise the tour was lovely and calm.",
         "Thanks for the lovely evening at the lake!",
         "Hill themed guesthouse with a large garden and a view.",
+        "After the soup the Disaster came to our table.",
+        "The guide told us to bring a WARM jacket.",
+        "Every crossing took at least 40mins to be over.",
+        "The hut is a mess was shocked to see it.",
+        "Good soup good bread from the oven.",
+        "The hut lived up the expectation of our group.",
+        "The taste of the soup is absolutely very bad.",
+        "No soup was warm neither the red one nor the green.",
+        "Though the soup was warm but the bread was stale.",
+        "The two halls are contrasting with each other.",
+        "Super b soup and a warm bed for walkers.",
+        "Waiter's tone is rude and his answers are short.",
     ],
 )
 def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser], text: str) -> None:
@@ -81,6 +93,13 @@ def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser],
         "A good thing to read when others are asleep.",
         "They call this a warm room?",
         "It is a quiet little village with a good bakery.",
+        "We took the Lantern Walk and a bus on Monday.",
+        "The cabin has a TV and the guide a GPS.",
+        "The crossing took 40 minutes and 3 x 2 cars fit.",
+        "It lived up to the expectations of our group.",
+        "Though the soup was warm, the bread was stale.",
+        "The halls contrast with the garden behind them.",
+        "The waiter's tone is rude and his answers are short.",
     ],
 )
 def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str) -> None:
@@ -102,6 +121,9 @@ def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str
         ("Camp food was good.", "the camp food was good"),
         ("Berlin is lovely in May.", "Berlin is lovely in May"),
         ("Two rooms are warm.", "two rooms are warm"),
+        ("Manager's tone is totally rude.", "the manager's tone is totally rude"),
+        ("Paratha had some sort of foul smell.", "the paratha had some sort of foul smell"),
+        ("Chicken masala curry had only 1 piece.", "the chicken masala curry had only 1 piece"),
         ("Every room is warm.", "every room is warm"),
     ],
 )
@@ -133,12 +155,18 @@ def test_what_needs_care_is_not_praised(known: Mapping[Language, Analyser]) -> N
         "You can sit there and enjoy a cup of tea.",
         "It is for everyone who loves ferries.",
         "They did not quite fully enjoyed the songs.",
+        "Keep up the good work.",
     ],
 )
 def test_what_is_only_sought_compared_or_said_of_everything_is_not_singled_out(
     known: Mapping[Language, Analyser], text: str
 ) -> None:
     assert [s.text for s in known["en"].spans(text) if s.shape == "np" and s.polarity == "positive"] == []
+
+
+def test_what_a_comma_is_missing_before_is_not_praised_by_it(known: Mapping[Language, Analyser]) -> None:
+    spans = known["en"].spans("Soup was perfect desserts, tea was weak.")
+    assert not [s.text for s in spans if s.shape == "np" and s.head == "dessert"]
 
 
 def test_one_word_in_two_spellings_is_one_thing(known: Mapping[Language, Analyser]) -> None:

@@ -24,3 +24,10 @@ def test_a_misspelling_is_as_common_as_the_word_it_misspells(word: str, meant: s
 def test_a_rare_word_that_is_like_no_common_one_stays_rare() -> None:
     rarity = _rarity(*["the chicken is warm"] * 30, "the lantern is warm", *["a quiet corner by the window"] * 30)
     assert rarity.of("lantern") > rarity.of("chicken")
+
+
+def test_a_strange_word_a_letter_off_a_much_commoner_one_is_a_misspelling() -> None:
+    rarity = _rarity(*["the biryani is warm"] * 30, *["the briyani is warm"] * 3, *["the birdseed is warm"] * 3)
+    assert rarity.misspells("Briyani")
+    assert not rarity.misspells("biryani")
+    assert not rarity.misspells("birdseed")

@@ -102,6 +102,8 @@ def _written(material: Material, attempts: tuple[Attempt, ...]) -> tuple[Written
 
 
 def _one(material: Material, subject: Subject, reply: Rationale, attempt: Attempt | None) -> Written:
+    ids = {name for s in reply.sentences if s.support for name in s.support.evidence_ids}
+    counted = {name: material.snapshot.passage(name.split(":")[1]) for name in sorted(ids)}
     items = {e.item_id for e in (*reply.evidence, *(attempt.evidence if attempt else ()))} - {None}
     return Written(
         case=subject.id,
@@ -112,6 +114,7 @@ def _one(material: Material, subject: Subject, reply: Rationale, attempt: Attemp
         others=subject.others,
         reply=reply,
         titles={item: title_of(item, material) for item in sorted(filter(None, items))},
+        counted={name: passage.text for name, passage in counted.items() if passage},
         counterpart=attempt.text if attempt else "",
         counterpart_evidence=attempt.evidence if attempt else (),
     )

@@ -18,7 +18,7 @@ from rag_rationale.errors import InvalidRequestError, RowError
 from rag_rationale.evaluation.falsifying import KINDS, falsify
 from rag_rationale.evaluation.finding import Case, Finding, Measure
 from rag_rationale.evaluation.statistics import Estimate, wilson
-from rag_rationale.types import Claim, Language, Rationale, Source
+from rag_rationale.types import Claim, Counted, Language, Rationale, Source, Support
 
 PLANTED = 0.10
 SUPPORTED, GRAMMATICAL = 0.95, 0.95
@@ -48,7 +48,7 @@ def served_claims(path: Path, *, language: Language | None = None) -> list[Claim
         try:
             reply, titles = Rationale.model_validate(row["reply"]), row["titles"]
             if language in (None, reply.language):
-                claims += _claims(reply, titles, case=row["case"], title=row["title"])
+                claims += _claims(reply, titles, row.get("counted", {}), case=row["case"], title=row["title"])
         except (KeyError, TypeError, ValidationError) as error:
             raise RowError(file, number, "reply", f"no row of `eval run`: {error!r}") from error
     return claims
@@ -83,13 +83,16 @@ def _falsified(claim: Claim, claims: Sequence[Claim], rng: Random) -> Claim | No
 
 
 def as_jsonl(sheet: Iterable[Claim]) -> str:
-    """A line per sentence, with the fields of `Label` to be filled in with "yes" or "no"."""
+    """A line per sentence, with the fields of `Label` to be filled in with "yes" or "no". Where people are counted,
+    `counted` holds what each of them wrote and of how many there are.
+    """
     rows = (
         {
             "id": c.id,
             "sentence": c.sentence,
             "item": c.item,
             "evidence": [s.model_dump(exclude_none=True, exclude={"author"}) for s in c.evidence],
+            **({"counted": {"of": c.counted.of, "texts": c.counted.texts}} if c.counted else {}),
             "supported": None,
             "grammatical": None,
             "comment": "",
@@ -202,7 +205,9 @@ def _disputed(readers: Sequence[Mapping[str, Label]], sentences: Mapping[str, Ma
             yield Case(f"{name} {told['case']}", told["true"], why, comments)
 
 
-def _claims(reply: Rationale, titles: Mapping[str, str], *, case: str, title: str) -> Iterable[Claim]:
+def _claims(
+    reply: Rationale, titles: Mapping[str, str], counted: Mapping[str, str], *, case: str, title: str
+) -> Iterable[Claim]:
     by_label = {e.label: e for e in reply.evidence}
     for number, sentence in enumerate(reply.sentences, 1):
         cited = [by_label[label] for label in dict.fromkeys(c.label for c in sentence.citations)]
@@ -211,6 +216,7 @@ def _claims(reply: Rationale, titles: Mapping[str, str], *, case: str, title: st
             language=reply.language,
             item=title,
             sentence=sentence.text,
+            counted=_counted(sentence.support, counted) if sentence.support else None,
             evidence=tuple(
                 Source(
                     label=e.label,
@@ -224,6 +230,11 @@ def _claims(reply: Rationale, titles: Mapping[str, str], *, case: str, title: st
                 for e in cited
             ),
         )
+
+
+def _counted(support: Support, texts: Mapping[str, str]) -> Counted:
+    told = tuple(texts[name] for name in dict.fromkeys(support.evidence_ids) if name in texts)
+    return Counted(count=support.count, of=support.of, texts=told)
 
 
 def _rows(path: Path) -> Iterable[tuple[int, dict[str, Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ LOWER = ("variety.generic", "variety.opening_repeated", "latency")
 class Written:
     """What was written for one case: the service's reply, what the counterpart wrote, and what a reader must know.
 
-    `titles` names the items that the evidence speaks of.
+    `titles` names the items that the evidence speaks of, `counted` holds the passages behind a count, by evidence id.
     """
 
     case: str
@@ -44,6 +44,7 @@ class Written:
     others: int
     reply: Rationale
     titles: Mapping[str, str]
+    counted: Mapping[str, str] = field(default_factory=dict)
     counterpart: str = ""
     counterpart_evidence: tuple[CitedEvidence, ...] = ()
 
@@ -57,6 +58,7 @@ class Written:
             "rating": self.rating,
             "others": self.others,
             "titles": dict(self.titles),
+            "counted": dict(self.counted),
             "reply": self.reply.model_dump(mode="json"),
             "counterpart": self.counterpart,
             "counterpart_evidence": [e.model_dump(mode="json") for e in self.counterpart_evidence],

@@ -184,9 +184,10 @@ class Reader:
         return any(w.lower() not in self._known and self._rarity.unheard(w) for w in words)
 
     def _misspells(self, span: Span) -> bool:
-        """Whether a word is in no dictionary, not in the item's own text, and hardly said by anybody else; where the
-        index is too small to tell, none is."""
-        return self._rarity.hears and any(w not in self._known and self._rarity.unheard(w) for w in span.strange)
+        """Whether a word is in no dictionary, not in the item's own text, and hardly said by anybody else or a letter
+        off what everybody says; where the index is too small to tell, none is."""
+        odd = (w for w in span.strange if w not in self._known)
+        return self._rarity.hears and any(self._rarity.unheard(w) or self._rarity.misspells(w) for w in odd)
 
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""

@@ -16,6 +16,7 @@ _SAMPLE_AT_LEAST = 20  # passages of a language below which no word is called co
 _SAMPLE_TO_KNOW, _EVERYWHERE = 1500, 3  # passages sampled; items of which a word must be said to be no name
 _CAP = 5.0  # nats; words rarer than this count as this rare
 _SLIP, _OFTEN, _LONG = 1, 10, 5  # passages that hold a misspelling, and the word it misspells; letters of it
+_MANY_TIMES = 5
 _PLAIN = 1.5  # nats below which a word tells nothing
 _FULL = 16.0  # nats of a span that tells as much as one can ask for
 _TOKEN = re.compile(r"[A-Za-z0-9]+|[\u3400-\u9fff]")
@@ -51,12 +52,16 @@ class Rarity:
             count = max(count, self._meant(unit))
         return min(math.log((total + 1) / (count + 0.5)), _CAP)
 
+    def misspells(self, word: str) -> bool:
+        """Whether a word that no dictionary has is a letter away from one that many times as many passages say."""
+        return self._meant(word.lower()) >= _MANY_TIMES * max(self._counts["en"][word.lower()], 1)
+
     def _meant(self, word: str) -> int:
-        """How many passages say the common word that a rare one misspells by a letter, 0 where it is like none."""
+        """How many passages say the commonest word a letter away, 0 where it is like no common one."""
         if len(word) < _LONG or not word.isalpha():
             return 0
         if word not in self._slips:
-            near = max(self._counts["en"].get(other, 0) for other in _one_letter_off(word))
+            near = max(self._counts["en"].get(other, 0) for other in _one_letter_off(word) if other != word)
             self._slips[word] = near if near >= _OFTEN else 0
         return self._slips[word]
 

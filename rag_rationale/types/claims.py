@@ -34,10 +34,14 @@ class Source(_Row):
 
 
 class Counted(_Row):
-    """A count that the caller has proven over more passages than are cited: "18 of 25 reviewers"."""
+    """A count that the caller has proven over more passages than are cited: "18 of 25 reviewers".
+
+    `texts` are what those counted wrote, for people to read; nothing is judged by them.
+    """
 
     count: int = Field(ge=1)
     of: int = Field(ge=1)
+    texts: tuple[str, ...] = ()
 
 
 class Claim(_Row):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from rag_rationale.language.chinese.clauses import Clauses
 from rag_rationale.language.chinese.nouns import Nouns
 from rag_rationale.language.chinese.polarity import irrealis, polarity
-from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, announces, divided, quotable, units
+from rag_rationale.language.chinese.units import HAN, ODD, SENTENCE, announces, divided, misspells, quotable, units
 from rag_rationale.language.chinese.words import Words
 from rag_rationale.types import Language, Noun, Polarity, Span
 
@@ -66,8 +66,12 @@ class Chinese:
         return iter(sorted(spans, key=lambda s: s.start))
 
     def _quotes(self, text: str) -> Iterator[Span]:
-        """Sentences as they are, from behind their connectives."""
+        """Sentences as they are, from behind their connectives; but for those that answer a question."""
+        asked = False
         for match in SENTENCE.finditer(text):
+            answers, asked = asked, "？" in match[0] or "?" in match[0]
+            if answers:
+                continue
             start = match.start() + len(match[0]) - len(match[0].lstrip(_EDGE))
             end = match.start() + len(match[0].rstrip(_EDGE))
             for word in self._words.at(text, start, end):
@@ -85,6 +89,8 @@ class Chinese:
                 and not set(raw) & set('“”"')
             ):
                 words = self._words.cut(raw)
+                if misspells(words, self._words):
+                    continue
                 yield Span(
                     raw,
                     start,

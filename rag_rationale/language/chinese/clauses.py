@@ -31,6 +31,8 @@ _MADE = frozenset({"改建", "改造", "改编", "翻新", "改装", "翻拍"}) 
 _DID = re.compile("(?:看|追|刷|补|买|入手|下单|看完|追完)了$")  # what the reviewer did, and not what the thing is
 _CRIES = re.compile("太[^，的]{1,4}了[^吧啊呀点些，].")  # 太好看了配乐太燃了
 _LEFT_OUT = re.compile("[\u4e00-\u9fff]{2,}[^\u4e00-\u9fff]*[也都]$")  # 再好的配乐 也救不了结局
+_PLAIN_ONE = re.compile("的一[部个家款本首场]")  # 经典的一部片 is Chinese only of one among others: 最经典的一部片
+_AMONG = re.compile("最|少有|少见|难得|唯一|第一|之一|中|里|以来|年")
 _KIND = re.compile("(?:剧|片|电影|之作|作品)$")
 _DONE_TO = re.compile("[过了].{0,6}[都也](?![没不]).{2,}了$")
 _SEVERAL = frozenset(
@@ -57,6 +59,7 @@ class Clauses:
         person = False  # as its object, of whom the next may speak
         for i, unit in enumerate(units):
             kept = self._plain(unit.words)
+            subject_named |= self._leaves_gap(unit.gap)
             predicate = self.subject_end(kept)
             named = predicate > 0 and self.predicates(kept[predicate:])
             if not unit.bound:
@@ -64,7 +67,13 @@ class Clauses:
                 yield from self._one(kept, predicate, bare=apart and (not predicate or not _in_chain(unit)))
             yield from self._topic(unit, units[i + 1 : i + 2])
             subject_named |= named and not self._is_item(kept)
-            person |= any(w.tag.startswith("nr") for w in unit.words)
+            person |= any(w.tag.startswith("nr") or w.text in self._lists["liking"] for w in unit.words)
+
+    def _leaves_gap(self, gap: str) -> bool:
+        """Whether something was said before a unit that is no unit itself, and may have named another subject."""
+        led = self._lists["leading"] | self._lists["conjunctions"]
+        said = [w for w in self._words.cut(gap) if w.text not in led and HAN.search(w.text) and w.tag not in {"y", "e"}]
+        return sum(len(w.text) for w in said) > 2
 
     def _one(self, kept: list[Word], predicate: int, *, bare: bool) -> Iterator[Span]:
         span = self._liking(kept) or self._identity(kept) or self._clause(kept, predicate, bare=bare)
@@ -82,6 +91,7 @@ class Clauses:
             or follows
             or _runs_on(kept)
             or self._heaps(kept)
+            or ([w.text for w in said].count("又") == 1 and said[0].text == "又")  # 绅士又大气 has no subject
             or self._leaves_out(subject, said)
             or _names(kept)
             or _lists(kept)
@@ -236,8 +246,8 @@ class Clauses:
             return None
         if len(own) > 1 and own[0].text in self._lists["degree"] and all(w.text != "的" for w in own):
             return None  # 挺好经典
-        if own and own[0].text == "太":  # 太经典的一部片 is no name, 经典的一部片 is
-            own = own[1:]
+        if _PLAIN_ONE.search(raw) and not _AMONG.search(raw):
+            return None
         if len(own) > 1 and own[-2].tag == "d" and own[-2].text != "最":
             return None  # 再看一遍依旧经典
         if not own or (len(own) < 2 and len(own[0].text) < 3) or own[0].text in {"的", "了"}:

@@ -36,6 +36,10 @@ _NO_QUOTE = re.compile(
     r"\d{4}[.年/-]\d+[.月/-]\d|码住|打卡|点赞|加油|大卖|祝(?!福)|期待第|[这那](?:样的|种)|  |罢了|喜欢.{2,6}喜欢|"
     r"求(?:更|你|别|求|第)"
 )
+_BREATHLESS = re.compile(r"[^\W\d]{22}|了(?:还有|但是|可是|而且|不过|所以|就是|因为)")  # 越来越像了还有吻戏
+_WRONG_DE = re.compile(  # whatever jieba takes the verb for, as in 肖/战演/的/非常/好
+    r"[演拍写唱做讲画剪配打跑玩吃笑哭处理]的(?:很|非常|特别|太|超|挺|相当|十分|真)[^，。！、的了]{1,3}(?=$|[，。！了呀啊呢])"
+)
 _TURNS = re.compile(r"[，, ](?:但|不过|可惜|只是|可是|然而|却|就是(?!说|因))")
 _PARTICLES = frozenset("啊呀吧呢嘛哦哈啦哟呐嘞咯")
 _MORE = re.compile(r"越(?!来越|剧|南|狱|野)")  # 剧情越好 waits for a second 越
@@ -64,10 +68,13 @@ class Unit(NamedTuple):
 
 def units(text: str, words: Words) -> Iterator[Unit]:
     """Units in text order; those that cannot stand in reported speech are left out."""
+    asked = False
     for number, sentence in enumerate(SENTENCE.finditer(text)):
-        if _ASKS.search(sentence[0]):
+        if asks := _ASKS.search(sentence[0]) is not None:
+            asked = True
             continue
-        end, bound = sentence.start(), False
+        end, bound = sentence.start(), asked  # what answers a question speaks of what was asked
+        asked = asks
         for part in _parts(text, sentence.start(), sentence.end(), words):
             kept = trimmed(part, words)
             conditional = kept is None or text[: part[-1].end].endswith("的话")
@@ -185,6 +192,8 @@ def _without_final_de(part: list[Word], words: Words) -> list[Word]:
     degree = next((i for i, w in enumerate(part) if w.text in words.lists["degree"]), None)
     if is_ is not None:
         return [*part[:is_], *part[is_ + 1 : -1]] if is_ + 1 == degree else part
+    if any(w.text in {"还是", "真是", "就是", "也是", "都是"} for w in part[:-1]):
+        return part  # 还是很漂亮的 keeps its 的
     judged = len(part) > 1 and (part[-2].tag.startswith(("a", "z", "i", "l")) or words.valence(part[-2].text))
     lacks = len(part) > 2 and words.negates(part[-3].text) and part[-3].tag == "v"  # 没有碎的
     return part[:-1] if degree is not None or (judged and not lacks) else part
@@ -193,7 +202,7 @@ def _without_final_de(part: list[Word], words: Words) -> list[Word]:
 def stands(part: list[Word], raw: str, words: Words) -> bool:
     """Whether the words can stand in reported speech at all: nobody speaks, nothing is asked or points elsewhere."""
     lists, last = words.lists, part[-1]
-    dangling = last.text == "的" and all(w.text != "是" for w in part)
+    dangling = last.text == "的" and all(w.text[-1] != "是" for w in part)
     return not (
         (len(part) < 2 and len(last.text) < 4)
         or ODD.search(raw)
@@ -211,7 +220,7 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
         or _AFTER.search(raw)
         or _BACK.search(raw)
         or announces(raw)
-        or _misspells(part, words)
+        or misspells(part, words)
         or (last.text == "好" and len(part) > 1 and part[-2].tag[0] in "az")  # 好酷好, cut off
         or len(_MORE.findall(raw)) == 1
         or set(raw) & set("我咱俺你您")
@@ -224,9 +233,14 @@ def stands(part: list[Word], raw: str, words: Words) -> bool:
     )
 
 
-def _misspells(part: list[Word], words: Words) -> bool:
-    """Whether 的 stands for 得, which a careful writer does not mix up: 演的很好, 拍的层层深入."""
+def misspells(part: Sequence[Word], words: Words) -> bool:
+    """Whether 的 stands for 得 or 地, which a careful writer does not mix up: 演的很好, 单纯的看了一遍."""
+    if _WRONG_DE.search("".join(w.text for w in part)):
+        return True
     for i, (verb, de, after) in enumerate(zip(part, part[1:], part[2:], strict=False)):
+        done = i + 3 < len(part) and part[i + 3].text in {"了", "着", "过", "完", "到", "一"}
+        if de.text == "的" and verb.tag in {"a", "ad", "z"} and len(verb.text) > 1 and after.tag == "v" and done:
+            return True
         if after.text in {"都", "也", "还"} and i + 3 < len(part):
             after = part[i + 3]  # 演的都很好
         acts = verb.tag == "v" or (verb.tag == "vn" and after.text in words.lists["degree"])
@@ -248,8 +262,9 @@ def announces(raw: str) -> bool:
 
 
 def quotable(raw: str) -> bool:
-    """Whether a sentence is worth quoting: it tells of the thing, not of its writer's day, nor cheers, nor asks."""
-    return not _NO_QUOTE.search(raw)
+    """Whether a sentence is worth quoting: it tells of the thing, not of its writer's day, nor cheers, nor asks, and
+    has its commas."""
+    return not (_NO_QUOTE.search(raw) or _BREATHLESS.search(raw))
 
 
 def divided(raw: str) -> bool:

@@ -20,13 +20,8 @@ _ONE, _MANY, _SELF = (
     {"are", "were", "have", "do"},
     {"is", "are", "has", "does", "were"},
 )
-_MARKS = re.compile(
-    r"\s[,.!?;:]|[,.!?;:]{2}|\bi\b|[a-z] (?:e?specially|particularly) the\b|\bat all not\b|\band rather than\b|"
-    r"\btoo (?:worst|best)\b|\bno \w+ only\b|\bhalf of the times\b|\b(?:is|was|are|were|very|quite) descent\b|"
-    r"\b(?:bad|good) (?:maintained|cooked|made|prepared|served|managed|designed|lit|organi[sz]ed|behaved|packed)\b|"
-    r"\b[Ii]ts (?:a|an|the|so|very|really|not|been|my|always)\b"
-)
 _ARTICLE = re.compile(r"\b(?:a (?=[aeio])(?!one\b|once\b|eu)|an (?=[bcdfgjklmnpqrstvwz]))", re.IGNORECASE)
+_NAMES = frozenset(("PERSON", "GPE", "NORP", "FAC", "LOC", "DATE", "EVENT", "LANGUAGE"))
 _PEOPLES = re.compile(
     r"\b(?:indian|chinese|italian|thai|mexican|american|english|french|german|japanese|korean|spanish|arabic|asian|"
     r"european|african|russian|greek|turkish|lebanese|vietnamese|british|swiss|irish|persian|punjabi|bengali)\b"
@@ -61,10 +56,12 @@ _ENDS_NOTHING = {
 
 
 class Flaws:
-    """Finds flaws with a dictionary: `words` are lemmas in lower case, `lists` the closed classes of the language."""
+    """Finds flaws with a dictionary: `words` are lemmas in lower case, `lists` the closed classes of the language and,
+    under `marks`, patterns of what is wrong wherever it stands."""
 
     def __init__(self, words: frozenset[str], lists: Mapping[str, frozenset[str]]) -> None:
         self._words, self._lists = words, lists
+        self._marks = re.compile("|".join(sorted(lists["marks"])))
 
     def strange(self, tokens: Iterable[Any]) -> tuple[str, ...]:
         """Words in small letters that no dictionary has: misspelt, or rare."""
@@ -76,7 +73,21 @@ class Flaws:
 
     def is_noun(self, token: Any) -> bool:
         """Whether what is written like a name is a common word of the dictionary."""
-        return token.lower_ in self._words
+        return token.lower_ in self._words or token.lower_ in self._lists["countable"]
+
+    def _shouts(self, token: Any, tokens: Any) -> bool:
+        """Whether a word of the dictionary has a capital that no name gives it: "then the Disaster came"."""
+        if not token.is_title or token.i == tokens.start or token.is_sent_start or token.lower_ not in self._words:
+            return False
+        doc, i = token.doc, token.i
+        beside = [doc[k] for k in (i - 1, i + 1) if tokens.start <= k < tokens.end]
+        opened = doc[i - 1].is_punct and doc[i - 1].text not in {",", "-"}
+        named = token.ent_type_ in _NAMES or any(t.text[:1].isupper() and t.i > tokens.start for t in beside)
+        return not (opened or named)
+
+    def owns_bare(self, token: Any) -> bool:
+        """Whether a single thing owns what follows, without its article: "manager's tie"."""
+        return token.dep_ == "poss" and token.lower_ in self._lists["countable"] and not determined(token)
 
     def _known(self, token: Any) -> bool:
         return bool(token.is_stop) or token.lemma_.lower() in self._words or token.lower_ in self._words
@@ -88,7 +99,7 @@ class Flaws:
     def _flaws(self, tokens: Any, led: bool) -> Iterator[str]:
         raw = tokens.text
         words = [t for t in tokens if t.is_alpha]
-        if _MARKS.search(raw):
+        if self._marks.search(raw):
             yield "mark"
         if _ARTICLE.search(raw):
             yield "a before a vowel"
@@ -96,8 +107,13 @@ class Flaws:
             yield "slang"
         if any(t.lower_ in self._lists["no_plurals"] for t in words):
             yield "plural of what is not counted"
-        if any(t.text.isupper() and len(t) > 3 and self._known(t) for t in words):
+        if any(
+            t.text.isupper() and len(t) > 2 and self._known(t) and t.lower_ not in self._lists["acronyms"]
+            for t in words
+        ):
             yield "a word in capitals"
+        if odd := next((t for t in words if self._shouts(t, tokens)), None):
+            yield f"a capital in mid-sentence: {odd}"
         if _PEOPLES.search(raw):
             yield "a people without its capital"
         if len(words) > 4 and sum(t.text[0].isupper() for t in words) > 0.6 * len(words):
@@ -116,6 +132,8 @@ class Flaws:
                 yield told
             if told := _misformed(token):
                 yield told
+            if not led and self.owns_bare(token):
+                yield f"no article: {token}’s"
         yield from _runs(tokens)
 
     def addresses(self, tokens: Any) -> bool:
@@ -250,11 +268,28 @@ def _runs(tokens: Any) -> Iterator[str]:
             and one.head.i != after.head.i
         ):
             yield f"runs on: {one} {after}"
+    for four in zip(*(tokens[n:] for n in range(4)), strict=False):  # "good food good ambience"
+        if [t.pos_ for t in four] == ["ADJ", "NOUN"] * 2 and four[2].dep_ == "amod" and four[2].head.i == four[3].i:
+            yield f"runs on: {four[1]} {four[2]}"
+    yield from _without_subject(tokens)
     for head in tokens:
         if head.pos_ not in _SPEAKS or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis"}:
             continue
         if start := _splice(head, tokens):
             yield f"runs on before {start}"
+
+
+def _without_subject(tokens: Any) -> Iterator[str]:
+    """A verb that begins to tell something new without a subject: "the place is a mess | was shocked to see it"."""
+    for verb in tokens:
+        if verb.lemma_ != "be" or verb.tag_ not in syntax.FINITE:
+            continue
+        ahead = list(tokens.doc[tokens.start : verb.i])
+        while ahead and ahead[-1].pos_ in {"NOUN", "PROPN", "ADJ", "ADV", "DET"}:
+            ahead.pop()
+        led = verb.i - len(ahead) - tokens.start
+        if led > 0 and ahead and ahead[-1].lemma_ == "be" and ahead[-1].tag_ in syntax.FINITE:
+            yield f"no subject: {verb}"
 
 
 def _splice(head: Any, tokens: Any) -> Any | None:

@@ -229,19 +229,23 @@ class SpanFinder:
     def _takes_the(self, subject: Any, head: Any) -> bool:
         """Whether an article belongs before a clause's subject: "burger was juicy", "only drawback is the noise"."""
         first = subject.left_edge
-        if subject.lower_ in _NO_NOUNS or determined(subject) or subject.nbor(1).like_num:  # "step 2 moves"
+        owned = any(self._flaws.owns_bare(t) for t in subject.children)  # "manager's tie"
+        bare = owned or not determined(subject)
+        if subject.lower_ in _NO_NOUNS or not bare or subject.nbor(1).like_num:  # "step 2 moves"
             return False
-        if first.i == subject.i and subject.tag_ == "NN":
+        small = subject.text.islower() or (subject.is_sent_start and subject.lower_ in self._lists["countable"])
+        single = subject.tag_ == "NN" or (subject.tag_ == "NNP" and small)
+        if single and (owned or first.i == subject.i):
             return True
         judged = all(t.lower_ != "available" for t in head.children)  # "free parking is available" anywhere
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
         parts = subject.doc[first.i : subject.i + 1]
         named = {t.ent_type_ for t in parts if t.i == subject.i or not self._flaws.is_noun(t)} & _NAMED
         thing = {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(_OF_PEOPLE)
-        small = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
+        common = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
         told = any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
-        word = thing and told and small and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
-        common = named <= _PLACES if subject.tag_ == "NN" else word
+        word = thing and told and common and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
+        common = named <= _PLACES if single else word
         return bool(judged and led and common and subject.tag_ in {"NN", "NNP"})
 
     def _praises_first(self, subject: Any) -> bool:
@@ -288,7 +292,9 @@ class SpanFinder:
         head = chunk.root
         if head.pos_ not in {"NOUN", "PROPN"} or head.lemma_.lower() in self._lists["generic_heads"]:
             return
-        if "n't" in head.lower_ or _missed(head):
+        if "n't" in head.lower_ or len(head) < 2 or _missed(head):
+            return
+        if head.dep_ == "attr" and syntax.misnames(head.head):
             return
         first = next(
             (t.i for t in chunk if t.pos_ in {"ADJ", "NOUN", "PROPN", "NUM"} or t.tag_ in {"VBN", "VBG"}), None
@@ -327,10 +333,12 @@ class SpanFinder:
             ):
                 continue
             bare = self._mid_sentence(raw, tokens[0])
+            plain = bare.split(" ", 1)[1] if first < head.i and tokens[0].lower_ in _FAINT_PRAISE else bare
+            if plain.lower() in self._lists["bare_heads"]:
+                continue  # "the work" of "keep up the good work"
             article = next((t.lower_ for t in chunk if t.lower_ in {"a", "an"}), None)
             start = tokens.start_char
             shared = (_lemma(head), polarity)
-            plain = bare.split(" ", 1)[1] if first < head.i and tokens[0].lower_ in _FAINT_PRAISE else bare
             for form, kind in ((f"the {plain}", "definite"), (f"{article} {bare}" if article else bare, "own")):
                 yield Span(
                     form,
