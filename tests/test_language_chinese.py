@@ -251,6 +251,9 @@ def test_a_noun_is_praised_or_blamed_only_by_what_is_said_of_it(zh: Chinese) -> 
         ("为什么要配音？莫名其妙的感觉。", "莫名其妙的感觉"),  # of the dubbing
         ("女主演的非常好。", "女主演的非常好"),  # 演得
         ("单纯的看了一遍很不错。", "单纯的看了一遍很不错"),  # 单纯地
+        ("将旧事拍的层层深入。", "将旧事拍的层层深入"),
+        ("冷漠但深情的掌柜和神经又可爱的老板娘。", "冷漠但深情的掌柜和神经又可爱的老板娘"),
+        ("制作很突出，尤其是湖边踢毽子和变身两场戏。", "湖边踢毽子和变身两场戏"),
     ],
 )
 def test_what_is_said_of_something_else_or_miswritten_is_no_clause(zh: Chinese, text: str, clause: str) -> None:
@@ -263,6 +266,9 @@ def test_what_is_said_of_something_else_or_miswritten_is_no_clause(zh: Chinese, 
         "越来越像他爸爸了还有吻戏。",
         "女主演的很好，推荐大家看。",
         "结尾里教授和校长下棋那一段配上彩蛋服用甚至觉得很催泪",
+        "前面太厉害了 气球飞起来的那段美妙至极 后面略微乏味",
+        "女主还是去演喜剧吧不适合大电影。",
+        "五星给女主灵气十足。",
     ],
 )
 def test_a_careless_sentence_is_not_quoted(zh: Chinese, text: str) -> None:
@@ -329,3 +335,8 @@ def test_what_somebody_did_and_found_is_whole(zh: Chinese, text: str) -> None:
 
 def test_the_thing_itself_is_no_part_of_it(zh: Chinese) -> None:
     assert "遗憾的电影" not in of(zh, "整体是部特别遗憾的电影。", "np")
+
+
+def test_a_verb_with_its_object_is_no_noun(zh: Chinese) -> None:
+    assert "弘扬" not in of(zh, "感人的一部电影，弘扬正能量的大无畏精神。", "np")
+    assert of(zh, "服务很周到。", "np") == {"服务": "positive"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag_rationale.language.tokens import Token, tokens
 from rag_rationale.language.wording import Voice, wording
-from rag_rationale.types import Claim, Language, Side, Source
+from rag_rationale.types import Claim, Language, Side, Source, inside_quotation
 
 MARKS = re.compile(r"(?:\s*[\[［【]\s*\d+(?:\s*[,，、]\s*\d+)*\s*[\]］】])+")
 _LABEL = re.compile(r"\d+")
@@ -173,9 +173,9 @@ def _clause(text: str, sources: tuple[Source, ...], cue: tuple[int, int, Voice] 
 
 
 def _titles(claim: Claim) -> list[str]:
-    return sorted(
-        {s.title for s in claim.evidence if s.title} | ({claim.item} if claim.item else set()), key=len, reverse=True
-    )
+    """The titles that the claim may hold, as they are and as they stand between quotation marks, longest first."""
+    named = {s.title for s in claim.evidence if s.title} | ({claim.item} if claim.item else set())
+    return sorted(named | {inside_quotation(title) for title in named}, key=len, reverse=True)
 
 
 def _masked(text: str, titles: Sequence[str], *, quotes: bool = True) -> str:

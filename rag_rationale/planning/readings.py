@@ -214,8 +214,12 @@ def _entries(passage: Passage) -> list[Span]:
         if passage.lang == "zh":
             told = f"{entry.label}{'是' if entry.alone else '里有'}{entry.value}"
         else:
-            verb = "is" if entry.alone else "include" if entry.label.endswith("s") else "includes"
-            told = f"the {entry.label.lower()} {verb} {entry.value}"
+            many = entry.label.endswith("s") and not entry.label.endswith("ss")
+            label = (
+                entry.label[:-1] if many and entry.alone else entry.label
+            )  # "the cuisine is Thai" of "Cuisines: Thai"
+            verb = "is" if entry.alone else "include" if many else "includes"
+            told = f"the {label.lower()} {verb} {entry.value}"
         found.append(Span(told, entry.start, entry.end, "entry", entry.value.lower()))
     return found
 

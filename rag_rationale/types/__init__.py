@@ -40,6 +40,7 @@ from rag_rationale.types.evidence import (
     Tier,
     Vectors,
     Verdict,
+    inside_quotation,
 )
 from rag_rationale.types.protocols import (
     Analyser,
@@ -123,4 +124,5 @@ __all__ = [
     "UserRef",
     "Vectors",
     "Verdict",
+    "inside_quotation",
 ]

@@ -188,6 +188,11 @@ class Cite:
     ends: tuple[int, ...]
 
 
+def inside_quotation(title: str) -> str:
+    """A title as it stands between quotation marks: “大”人物 as ‘大’人物."""
+    return title.replace("“", "‘").replace("”", "’")
+
+
 def _like_a_sentence(title: str) -> bool:
     """Whether most longer words have small letters: "Move your sign-in codes", not "Night Ferry to Olmouth"."""
     longer = [word for word in title.split() if len(word) > 3 and word[0].isalpha() and word.isascii()]
@@ -234,10 +239,13 @@ class Draft:
 
     def shown(self, part: str | Filler) -> str:
         """A part as the sentence shows it: with a capital where it is words of a passage that begin the sentence, in
-        quotation marks where an English title is written like a sentence and would be read as a part of this one.
+        quotation marks where an English title is written like a sentence and would be read as a part of this one. A
+        Chinese sentence puts titles in quotation marks, so those in them become inner ones.
         """
         if isinstance(part, str):
             return part
+        if part.shape == "title" and self.language == "zh":
+            return inside_quotation(part.text)
         if part.shape == "title" and self.language == "en" and _like_a_sentence(part.text):
             return f"“{part.text}”"
         begins = part is self.parts[0] and part.shape in _BEGIN_LARGE

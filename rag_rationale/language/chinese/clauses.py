@@ -33,6 +33,8 @@ _CRIES = re.compile("太[^，的]{1,4}了[^吧啊呀点些，].")  # 太好看�
 _LEFT_OUT = re.compile("[\u4e00-\u9fff]{2,}[^\u4e00-\u9fff]*[也都]$")  # 再好的配乐 也救不了结局
 _PLAIN_ONE = re.compile("的一[部个家款本首场]")  # 经典的一部片 is Chinese only of one among others: 最经典的一部片
 _AMONG = re.compile("最|少有|少见|难得|唯一|第一|之一|中|里|以来|年")
+_CHAINED = re.compile("[^，。的]{1,4}(?:但|又|而|且|却)[^，。的]{1,4}的[^，。]")  # 冷漠但深情的, 可爱又迷人的
+_TWO_NAMED = re.compile("的.{2,8}[和与].{2,12}的[^，得了是很]{1,4}$")  # 深情的甲和可爱的乙, and nothing is said of them
 _KIND = re.compile("(?:剧|片|电影|之作|作品)$")
 _DONE_TO = re.compile("[过了].{0,6}[都也](?![没不]).{2,}了$")
 _SEVERAL = frozenset(
@@ -95,6 +97,8 @@ class Clauses:
             or self._leaves_out(subject, said)
             or _names(kept)
             or _lists(kept)
+            or _counts(kept)
+            or _TWO_NAMED.search(_shown(kept))
             or _urges(kept)
             or (kept[-1].text in self._lists["item_nouns"] and not any(w.tag[0] in "vp" for w in kept))
             or (kept[0].text in self._lists["liking"] and sum(w.tag == "v" for w in kept[1:]) > 1)
@@ -166,8 +170,9 @@ class Clauses:
         acts = any(w.tag.startswith(("v", "p")) and w.tag != "vn" for w in words)
         if len(words) > 1 and words[-2].text == "的" and not acts:
             return False  # 新的惊喜, whatever jieba takes 惊喜 for
-        for word, after in zip(words, [*words[1:], None], strict=True):
+        for i, (word, after) in enumerate(zip(words, [*words[1:], None], strict=True)):
             modifies = after is not None and after.text in {"的", "地"} and after is not words[-1]
+            modifies |= word.tag[0] in "an" and _CHAINED.match("".join(w.text for w in words[i:])) is not None
             if word.tag.startswith(("a", "z", "i", "l", "v")) and word.tag not in {"an", "vn"} and not modifies:
                 return True
         return False
@@ -196,7 +201,7 @@ class Clauses:
         if topic and nouns and not rest and self._judges(second):  # 演员的表演，非常到位
             mark = "" if _last_de(first) and self._judging(second[0]) else "，"
             shown = f"{_shown(first)}{mark}{''.join(kept[:1])}{_shown(second)}"
-        elif self.predicates(first[split:]) and nouns and not _lists(first):
+        elif self.predicates(first[split:]) and nouns and not _lists(first) and not _counts(second):
             shown = f"{_shown(first)}，{''.join(kept[:1])}{_shown(second)}"
         else:
             return
@@ -347,6 +352,12 @@ def _does(own: Sequence[Word]) -> bool:
 def _lists(kept: Sequence[Word]) -> bool:
     """Whether the words only name one thing and another: 情怀和创造, whatever jieba takes 创造 for."""
     return len(kept) > 2 and kept[-2].text in {"和", "与", "及", "以及"}
+
+
+def _counts(kept: Sequence[Word]) -> bool:
+    """Whether the words name several things by their number: 踢毽子和变身两场戏."""
+    numbered = len(kept) > 2 and kept[-1].nominal and kept[-2].tag.startswith(("m", "q"))
+    return numbered and any(w.text in {"和", "与", "跟", "、"} for w in kept)
 
 
 def _urges(kept: Sequence[Word]) -> bool:

@@ -97,6 +97,7 @@ class Nouns:
             or any(not (self._words.is_word(w.text) or w.tag == "nr" or len(w.text) == 1) for w in own)
             or len(head) == 1
             or head in {"时候", "时间"}  # 保温的时候
+            or (len(own) == 1 and begin == 0 and "的" in [w.text for w in words[end + 1 : end + 4]])  # 弘扬正能量的精神
             or own[0].text in self._lists["leading"] | self._lists["degree"]
             or any(self._words.negates(w.text) for w in words[max(begin - 2, 0) : begin])
         ):

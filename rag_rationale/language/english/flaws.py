@@ -35,6 +35,15 @@ _ADDRESSES = re.compile(
 _SHORT = 12  # words of a judgement without a verb
 _SPEAKS = {"VERB", "AUX"}
 _QUANTIFIES = {"more", "most", "much", "less", "little", "enough", "such", "each", "every", "another", "any", "some"}
+_OF_MANY = frozenset(("all", "both", "these", "those"))
+_SET = frozenset(("due", "full", "last", "next", "first", "good", "short", "great"))  # "in due time", "at first sight"
+_RATES = frozenset(("good", "nice", "excellent", "quick", "fantastic", "awesome", "perfect", "proper", "polite"))
+_DEEDS = frozenset(
+    (
+        *("ordered", "tried", "visited", "went", "had", "loved", "liked", "enjoyed", "tasted", "got", "bought", "took"),
+        *("came", "received", "found", "met", "booked", "stayed", "watched"),
+    )
+)
 _ENDS_NOTHING = {
     "the",
     "a",
@@ -146,6 +155,8 @@ class Flaws:
         root = roots[0] if roots else None
         if root is None:
             return True
+        if _opens_with_a_deed(tokens):
+            return True
         if root.pos_ in {"VERB", "AUX"}:
             return not _whole(root)
         return any(t.tag_ in syntax.FINITE and not _hangs(t) for t in tokens) or len(tokens) > _SHORT
@@ -181,14 +192,26 @@ class Flaws:
         part = any(t.lower_ == "of" for t in noun.children) and noun.lower_ in self._lists["portions"]
         if part and noun.tag_ == "NN" and not determined(noun) and noun.dep_ in {"pobj", "dobj", "attr", "nsubj"}:
             return f"no article: {noun} of"
-        if noun.tag_ not in {"NN", "NNP"} or noun.dep_ not in {"attr", "dobj", "nsubj"} or determined(noun):
+        single = noun.lower_ in self._lists["countable"]
+        if single and noun.tag_ == "NN" and any(t.lower_ in _OF_MANY and t.dep_ == "det" for t in noun.children):
+            return f"one of many: {noun}"
+        if noun.tag_ not in {"NN", "NNP"} or noun.dep_ not in {"attr", "dobj", "nsubj", "pobj"} or determined(noun):
             return None
         left = [t for t in noun.children if t.i < noun.i]
+        if noun.dep_ == "pobj":
+            plain = noun.head.lower_ != "of" and any(
+                t.dep_ == "amod" and t.tag_ in {"JJ", "JJR"} and t.lower_ not in _SET for t in left
+            )
+            return f"no article: {noun}" if single and plain and noun.tag_ == "NN" else None
         if noun.dep_ == "attr" and any(t.tag_ in {"JJS", "RBS"} for t in left):
             return f"superlative without article: {noun}"
-        single = noun.lower_ in self._lists["countable"]
         alone = noun.dep_ == "nsubj" or noun.lemma_.lower() in self._lists["item_words"]
         return f"no article: {noun}" if single and (left or alone) else None
+
+
+def _opens_with_a_deed(tokens: Any) -> bool:
+    """Whether words begin with what somebody unnamed did: "Ordered a soup from there, it was cold"."""
+    return tokens[0].lower_ in _DEEDS or (tokens[0].tag_ == "VBD" and tokens[0].pos_ == "VERB")
 
 
 def _hangs(verb: Any) -> bool:
@@ -238,6 +261,14 @@ def _misformed(token: Any) -> str | None:
     after, third = (doc[i + n] if i + n < len(doc) else None for n in (1, 2))
     if (aux := _helped(token)) is not None and token.tag_ in {"VBD", "VBN", "VBZ"}:
         return f"{aux} {token}"
+    passive = any(t.dep_ == "auxpass" for t in token.head.children)
+    if token.lower_ in _RATES and token.dep_ in {"acomp", "advmod", "oprd"} and passive and token.head.i < i:
+        return f"{token.head} {token}"  # "orders are taken good"
+    one, many = token.lower_ in {"it", "this", "that"}, token.head.lemma_ == "be"
+    if one and many and token.dep_ == "nsubj":
+        named = [t for t in token.head.children if t.dep_ == "attr" and t.i > i]
+        if any(t.tag_ == "NNS" and any(c.dep_ == "poss" for c in t.children) for t in named):
+            return f"{token} {named[0]}"  # "it is my weekend spots"
     if before is None or after is None:
         return None
     if token.lower_ == "quiet" and before.lemma_ == "be" and after.tag_ in {"JJ", "NN"}:
@@ -272,6 +303,9 @@ def _runs(tokens: Any) -> Iterator[str]:
         if [t.pos_ for t in four] == ["ADJ", "NOUN"] * 2 and four[2].dep_ == "amod" and four[2].head.i == four[3].i:
             yield f"runs on: {four[1]} {four[2]}"
     yield from _without_subject(tokens)
+    verbs = [t for t in tokens if t.tag_ in syntax.FINITE]
+    if verbs and verbs[0].i > tokens.start and verbs[0].nbor(-1).dep_ == "cc" and verbs[0].nbor(-1).lower_ == "and":
+        yield f"and before {verbs[0]}"  # "friendly people and enjoyed a lot"
     for head in tokens:
         if head.pos_ not in _SPEAKS or head.dep_ not in {"ROOT", "conj", "ccomp", "parataxis"}:
             continue

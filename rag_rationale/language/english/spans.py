@@ -195,7 +195,7 @@ class SpanFinder:
             or (any(t.tag_ == "JJR" for t in head.children) and all(t.lower_ != "than" for t in tokens))
             or self._speaks(tokens, "first_person")
             or self._speaks(tokens, "second_person")
-            or not any(t.dep_ in _COMPLEMENTS for t in head.children)
+            or not any(t.dep_ in _COMPLEMENTS and start <= t.i < end and t.tag_ != "WRB" for t in head.children)
             or tokens[-1].lower_ in {"just", "only", "so", "very", "really", "even", "more", "like"}
             or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
             or raw.split()[-1].lower() in self._lists["discourse"]
@@ -241,7 +241,9 @@ class SpanFinder:
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
         parts = subject.doc[first.i : subject.i + 1]
         named = {t.ent_type_ for t in parts if t.i == subject.i or not self._flaws.is_noun(t)} & _NAMED
-        thing = {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(_OF_PEOPLE)
+        thing = not subject.ent_type_ or {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(
+            _OF_PEOPLE
+        )
         common = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
         told = any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
         word = thing and told and common and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
@@ -332,7 +334,13 @@ class SpanFinder:
                 or (polarity == "positive" and len(tokens) < 2 and head.dep_ not in {"nsubj", "dobj"})
             ):
                 continue
-            bare = self._mid_sentence(raw, tokens[0])
+            bare = self._mid_sentence(raw, tokens[0], common=len(tokens) < 2 or tokens[1].text.islower())
+            if (
+                tokens[0].is_sent_start
+                and len(tokens) > 1
+                and all(t.is_title and self._flaws.is_noun(t) for t in tokens)
+            ):
+                bare = raw.lower()  # "Good Delivery" names nothing
             plain = bare.split(" ", 1)[1] if first < head.i and tokens[0].lower_ in _FAINT_PRAISE else bare
             if plain.lower() in self._lists["bare_heads"]:
                 continue  # "the work" of "keep up the good work"
