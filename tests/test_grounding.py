@@ -155,6 +155,17 @@ def test_a_title_like_a_sentence_stands_in_quotation_marks(
     assert faults(known, draft) == ""
 
 
+def test_a_chinese_title_with_quotation_marks_gets_inner_ones() -> None:
+    met = replace(evidence("“大”人物"), title="“大”人物", side="history", event="view")
+    start, end = met.passage.start, met.passage.end
+    verb, named = (
+        Filler(f"own.{shape}", text, shape, met, start, end, Asserts(side="history", event="any"))  # type: ignore[arg-type]
+        for shape, text in (("verb", "看过"), ("title", met.title))
+    )
+    draft = Draft("match", "slots", "did", "zh", ("您", verb, "“", named, "”", _cite(met, start, end - start), "。"))
+    assert draft.words == "您看过“‘大’人物”。"
+
+
 def test_a_rating_that_the_row_lacks_is_caught(known: Mapping[Language, Analyser]) -> None:
     own = replace(evidence(), side="history", event="review", rating=3)
     stars = Filler("own.stars", "5", "stars", own, 10, 20, Asserts(side="history"))

@@ -252,6 +252,8 @@ def test_a_noun_is_praised_or_blamed_only_by_what_is_said_of_it(zh: Chinese) -> 
         ("女主演的非常好。", "女主演的非常好"),  # 演得
         ("单纯的看了一遍很不错。", "单纯的看了一遍很不错"),  # 单纯地
         ("将旧事拍的层层深入。", "将旧事拍的层层深入"),
+        ("很好烘托了冷淡的主题。", "很好烘托了冷淡的主题"),  # 很好地
+        ("渡口的播放室里，感动万分。", "渡口的播放室里，感动万分"),
         ("冷漠但深情的掌柜和神经又可爱的老板娘。", "冷漠但深情的掌柜和神经又可爱的老板娘"),
         ("制作很突出，尤其是湖边踢毽子和变身两场戏。", "湖边踢毽子和变身两场戏"),
     ],
@@ -269,6 +271,7 @@ def test_what_is_said_of_something_else_or_miswritten_is_no_clause(zh: Chinese, 
         "前面太厉害了 气球飞起来的那段美妙至极 后面略微乏味",
         "女主还是去演喜剧吧不适合大电影。",
         "五星给女主灵气十足。",
+        "太好看了女主平安喜乐星途璀璨。",
     ],
 )
 def test_a_careless_sentence_is_not_quoted(zh: Chinese, text: str) -> None:

@@ -68,6 +68,17 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "The two halls are contrasting with each other.",
         "Super b soup and a warm bed for walkers.",
         "Waiter's tone is rude and his answers are short.",
+        "We had the soup which was lovely and warm.",
+        "The starters are too good and the bread is warm.",
+        "The amount of walking trails is lovely.",
+        "Orders are taken good and the food is warm.",
+        "It has always been my weekend spots for a walk.",
+        "Ordered a soup from the hut, the bread was stale.",
+        "Lovely people and enjoyed a lot at the lake.",
+        "The hut stands on a hill with decent view.",
+        "The food quality and quantity both are good.",
+        "The rice was little undercooked for our taste.",
+        "The ambience of cafe is calm and warm.",
     ],
 )
 def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser], text: str) -> None:
@@ -123,6 +134,8 @@ def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str
         ("Two rooms are warm.", "two rooms are warm"),
         ("Manager's tone is totally rude.", "the manager's tone is totally rude"),
         ("Paratha had some sort of foul smell.", "the paratha had some sort of foul smell"),
+        ("Here Food is awesome.", "the food is awesome"),
+        ("Soup was good.", "the soup was good"),
         ("Chicken masala curry had only 1 piece.", "the chicken masala curry had only 1 piece"),
         ("Every room is warm.", "every room is warm"),
     ],
@@ -137,6 +150,15 @@ def test_words_that_no_dictionary_has_are_told(known: Mapping[Language, Analyser
     strange = {s.strange for s in known["en"].spans("The veiw from the balcony was lovely.") if s.shape == "clause"}
     assert strange == {("veiw",)}
     assert {s.strange for s in known["en"].spans("The views were lovely and went on for miles.")} == {()}
+
+
+def test_praise_behind_a_but_that_denies_is_told_neither_way(known: Mapping[Language, Analyser]) -> None:
+    text = "Nothing special on the menu but the soup and the staff were good."
+    assert not [s for s in known["en"].spans(text) if s.shape == "clause" and "but" in s.text]
+
+
+def test_a_title_in_capitals_that_names_nothing_loses_them(known: Mapping[Language, Analyser]) -> None:
+    assert {s.text for s in known["en"].spans("Good Delivery") if s.shape == "np"} == {"the delivery", "good delivery"}
 
 
 def test_what_needs_care_is_not_praised(known: Mapping[Language, Analyser]) -> None:

@@ -31,3 +31,10 @@ def test_a_strange_word_a_letter_off_a_much_commoner_one_is_a_misspelling() -> N
     assert rarity.misspells("Briyani")
     assert not rarity.misspells("biryani")
     assert not rarity.misspells("birdseed")
+
+
+def test_a_word_that_is_often_written_for_a_commoner_one_is_a_misspelling() -> None:
+    told = _rarity(*["the dessert is warm"] * 30, *["the desert is warm"] * 3)
+    assert told.misspells("desert")
+    elsewhere = _rarity(*["a night in the desert"] * 30, *["the dessert is warm"] * 3)
+    assert not elsewhere.misspells("desert")

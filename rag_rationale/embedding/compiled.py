@@ -31,14 +31,15 @@ from rag_rationale.types import Vectors
 MOST_TOKENS = 512  # a batch: what one core computes on should stay in its cache
 GRAPH, EIGHT_BIT, TOKENIZER, CARD = "graph.xml", "eight_bit.xml", "tokenizer.json", "card.json"
 GROUP = 32  # numbers next to each other that share a scale, in 8 bit
+_FORM = 2  # counted up when other graphs are made of the same model, so that those kept are made anew
 Precision = Literal["float32", "bfloat16", "8 bit"]
 Batch = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Positions of texts, shape (n,); their token ids and what of these is no padding, both of shape (n, length)."""
 
 
 def release() -> str:
-    """OpenVINO's, a graph of which is no other's."""
-    return str(openvino.__version__).partition("-")[0]
+    """OpenVINO's, a graph of which is no other's, and that of what is made of a model here."""
+    return f"{str(openvino.__version__).partition('-')[0]}-{_FORM}"
 
 
 def precision_here() -> Precision:

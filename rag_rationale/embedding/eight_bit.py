@@ -33,7 +33,7 @@ from rag_rationale.embedding.compiled import (
 )
 
 USUAL_COSINE, LEAST_COSINE = 0.9999, 0.995  # between a text's vectors by the two graphs: of all texts, of any
-_EXACT = 0.35  # of the weights stay as they are
+_EXACT = 0.2  # of the weights stay as they are
 _SMOOTHED = 0.6  # the power of what is multiplied that goes into the weights
 _ROWS = 1024  # of what is multiplied that are looked at
 _TEXTS, _LONGEST = 64, 128  # of the bundled reviews that show what a model computes with, tokens of each

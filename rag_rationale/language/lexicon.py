@@ -30,6 +30,12 @@ def spellings(language: Language) -> dict[str, str]:
 
 
 @cache
+def confusions(language: Language) -> dict[str, str]:
+    """Words that are often written for another one, each with that."""
+    return {str(word): str(meant) for word, meant in _load(language).get("confusions", {}).items()}
+
+
+@cache
 def _load(language: Language) -> dict[str, Any]:
     text = resources.files("rag_rationale.language").joinpath("data", f"{language}.yaml").read_text("utf-8")
     loaded: dict[str, Any] = yaml.safe_load(text)

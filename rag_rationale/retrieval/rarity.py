@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from string import ascii_lowercase
 
+from rag_rationale.language.lexicon import confusions
 from rag_rationale.retrieval.listings import Entry, Listings
 from rag_rationale.types import Item, Language, Passage
 
@@ -53,8 +54,12 @@ class Rarity:
         return min(math.log((total + 1) / (count + 0.5)), _CAP)
 
     def misspells(self, word: str) -> bool:
-        """Whether a word that no dictionary has is a letter away from one that many times as many passages say."""
-        return self._meant(word.lower()) >= _MANY_TIMES * max(self._counts["en"][word.lower()], 1)
+        """Whether a word that is strange, or often written for another, stands for one that is said much more often: a
+        letter away from it, or the one that it is confused with."""
+        word = word.lower()
+        meant = confusions("en").get(word)
+        near = self._meant(word) if meant is None else self._counts["en"][meant]
+        return near >= max(_MANY_TIMES * self._counts["en"][word], _OFTEN)
 
     def _meant(self, word: str) -> int:
         """How many passages say the commonest word a letter away, 0 where it is like no common one."""

@@ -201,7 +201,7 @@ class Clauses:
         if topic and nouns and not rest and self._judges(second):  # 演员的表演，非常到位
             mark = "" if _last_de(first) and self._judging(second[0]) else "，"
             shown = f"{_shown(first)}{mark}{''.join(kept[:1])}{_shown(second)}"
-        elif self.predicates(first[split:]) and nouns and not _lists(first) and not _counts(second):
+        elif self.predicates(first[split:]) and nouns and not (_lists(first) or _counts(second) or _places(first)):
             shown = f"{_shown(first)}，{''.join(kept[:1])}{_shown(second)}"
         else:
             return
@@ -314,7 +314,8 @@ class Clauses:
         if len(shown) > longest or len(HAN.findall(shown)) < shortest:
             return None
         polarity = self._judge(shown)
-        tense: Literal["past", "present"] = "past" if _happened(kept) else "present"
+        likes = next((w.text for w in kept if w.text not in self._lists["degree"]), "") in self._lists["liking"]
+        tense: Literal["past", "present"] = "past" if likes or _happened(kept) else "present"  # nobody "thinks" to like
         names = self._names(shown)
         return Span(shown, kept[0].start, kept[-1].end, shape, head, polarity=polarity, tense=tense, names=names)
 
@@ -352,6 +353,11 @@ def _does(own: Sequence[Word]) -> bool:
 def _lists(kept: Sequence[Word]) -> bool:
     """Whether the words only name one thing and another: 情怀和创造, whatever jieba takes 创造 for."""
     return len(kept) > 2 and kept[-2].text in {"和", "与", "及", "以及"}
+
+
+def _places(kept: Sequence[Word]) -> bool:
+    """Whether the words only tell where or when: 渡口的候船室里."""
+    return kept[-1].text[-1] in "里中上下内时后前" and kept[-1].tag[0] in "fsn"
 
 
 def _counts(kept: Sequence[Word]) -> bool:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from rag_rationale.language.english import syntax
+from rag_rationale.language.lexicon import confusions
 
 _PLURAL = frozenset(("they", "we", "these", "those", "you", "both", "many", "few", "several"))
 _SINGULAR = frozenset(("it", "he", "she", "this", "that", "everything", "everyone", "everybody", "nothing", "nobody"))
@@ -73,11 +74,12 @@ class Flaws:
         self._marks = re.compile("|".join(sorted(lists["marks"])))
 
     def strange(self, tokens: Iterable[Any]) -> tuple[str, ...]:
-        """Words in small letters that no dictionary has: misspelt, or rare."""
+        """Words in small letters that no dictionary has, misspelt or rare, and those often written for another."""
         return tuple(
             t.lower_
             for t in tokens
-            if t.text.isalpha() and t.text.islower() and len(t) > 2 and not t.ent_type_ and not self._known(t)
+            if t.lower_ in confusions("en")
+            or (t.text.isalpha() and t.text.islower() and len(t) > 2 and not t.ent_type_ and not self._known(t))
         )
 
     def is_noun(self, token: Any) -> bool:
@@ -198,6 +200,8 @@ class Flaws:
         if noun.tag_ not in {"NN", "NNP"} or noun.dep_ not in {"attr", "dobj", "nsubj", "pobj"} or determined(noun):
             return None
         left = [t for t in noun.children if t.i < noun.i]
+        if noun.dep_ == "pobj" and noun.head.lower_ == "of" and noun.lower_ in self._lists["item_words"]:
+            return f"no article: of {noun}" if noun.tag_ == "NN" and not left else None
         if noun.dep_ == "pobj":
             plain = noun.head.lower_ != "of" and any(
                 t.dep_ == "amod" and t.tag_ in {"JJ", "JJR"} and t.lower_ not in _SET for t in left

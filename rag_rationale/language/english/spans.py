@@ -183,6 +183,8 @@ class SpanFinder:
             or (subject.lower_ == "there" and subject.dep_ != "expl")
             or any(t.lower_ in _SOMEONE or self._points(t) or (t.lower_ == "this" and t.pos_ == "PRON") for t in tokens)
             or raw.split()[0].lower() in self._lists["discourse"]
+            or raw.lower().startswith("all in all")
+            or self._takes_back(raw)
             or subject.lower_ in {"must", "a", "an", "the", "old"}  # "a must visit place" is none, nor "old fashioned"
             or subject.lemma_.lower() in {"rating", "review", "star"}
             or (tokens[0].lower_ == "even" and not determined(subject))
@@ -249,6 +251,12 @@ class SpanFinder:
         word = thing and told and common and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
         common = named <= _PLACES if single else word
         return bool(judged and led and common and subject.tag_ in {"NN", "NNP"})
+
+    def _takes_back(self, raw: str) -> bool:
+        """Whether praise comes behind a "but" that turns from nothing good: "nothing much but good staff"."""
+        before, but, _ = raw.lower().partition(" but ")
+        denied = not {"no", "not", "nothing"}.isdisjoint(before.split()) or "n't" in before
+        return bool(but) and denied and self._words.polarity(raw) == "positive"
 
     def _praises_first(self, subject: Any) -> bool:
         """Whether a judgement without a verb runs into a clause: "great taste and texture of the ices is good"."""
@@ -364,7 +372,9 @@ class SpanFinder:
         that of a `common` word of the dictionary."""
         begins = first.is_sent_start or first.nbor(-1).is_space or first.nbor(-1).is_punct
         opened = begins and not first.text.isupper() and first.ent_type_ not in _NAMED
-        opened |= common and begins and self._flaws.is_noun(first) and not first.text.isupper()
+        last = first.i + 1 == len(first.doc)
+        alone = begins or last or not first.nbor(1).text[:1].isupper()
+        opened |= common and alone and self._flaws.is_noun(first) and not first.text.isupper()
         return text[0].lower() + text[1:] if opened or first.pos_ not in {"PROPN", "NUM"} else text
 
     def _praised(self, head: Any) -> Polarity:
