@@ -321,6 +321,7 @@ def test_progress_is_told_of_every_stage(run: Build) -> None:
     last = {stage: (done, total) for stage, done, total in told}
     assert last == {
         "read items": (10, None), "read reviews": (30, None), "read events": (2, None), "embed": (60, 60),
+        "index": (120, 120),
     }  # fmt: skip
 
 

@@ -111,6 +111,7 @@ def build(
                     dimension=embedder.dimension,
                     tombstones=tombstones,
                     report=report.as_json(),
+                    progress=progress,
                 )
         report.version, report.counts = manifest.version, manifest.counts
         report.reused = sum(manifest.languages.values()) - report.embedded

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import faiss
@@ -28,13 +28,16 @@ _ROUNDING = 1e-6
 _SEED = 20_240_229
 
 
-def write_index(path: Path, gather: Gather, *, count: int, dimension: int) -> str:
+def write_index(
+    path: Path, gather: Gather, *, count: int, dimension: int, done: Callable[[int], object] = lambda _: None
+) -> str:
     """Write an index over the vectors at positions 0 to `count` - 1; returns its kind in FAISS's words.
 
     `gather` is asked for a block of positions at a time, in order, and for random ones. Inverted lists name the lists
-    looked into and the share of the ten nearest that a sample of queries then found.
+    looked into and the share of the ten nearest that a sample of queries then found. `done` hears how many vectors of
+    each block are written.
     """
-    blocks = (gather(np.arange(at, min(at + _BLOCK, count))) for at in range(0, count, _BLOCK))
+    blocks = _in_blocks(gather, count, done)
     if count <= MOST_FLAT:
         _write_flat(path, blocks, dimension=dimension)
         return "Flat"
@@ -55,6 +58,13 @@ def write_index(path: Path, gather: Gather, *, count: int, dimension: int) -> st
     index.nprobe, recall = _probes(index, queries, best, gather)
     faiss.write_index(index, str(path))
     return f"IVF{lists},SQ8 nprobe={index.nprobe} recall@{_TOP}={recall:.3f}"
+
+
+def _in_blocks(gather: Gather, count: int, done: Callable[[int], object]) -> Iterator[Vectors]:
+    for at in range(0, count, _BLOCK):
+        block = gather(np.arange(at, min(at + _BLOCK, count)))
+        yield block
+        done(len(block))
 
 
 def _write_flat(path: Path, blocks: Iterable[Vectors], *, dimension: int) -> None:

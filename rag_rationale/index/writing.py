@@ -23,7 +23,7 @@ from rag_rationale.index.segments import Segment, segment_id
 from rag_rationale.index.statistics import measure, write_statistics
 from rag_rationale.index.sums import SumsWriter
 from rag_rationale.index.tombstones import Gone, Tombstone, write_tombstones
-from rag_rationale.types import LANGUAGES, Language, Manifest, Vectors
+from rag_rationale.types import LANGUAGES, Language, Manifest, Progress, Vectors
 
 SCRATCH = ".writing-"
 _BLOCK = 4096
@@ -38,11 +38,13 @@ def write_version(
     dimension: int,
     tombstones: Iterable[Tombstone] = (),
     report: Mapping[str, object] | None = None,
+    progress: Progress | None = None,
 ) -> Manifest:
     """Write a version of the index at `root` over finished segments, oldest first, which are linked, not moved.
 
     It is not promoted. Hold the lock. Rows of an earlier segment that a later one replaces (same item or review) become
     tombstones by themselves; `tombstones` name segments by `segment_id`. Killed at any moment, it leaves no version.
+    `progress` is told ("index", done, total).
     """
     versions = root / "versions"
     versions.mkdir(parents=True, exist_ok=True)
@@ -53,7 +55,7 @@ def write_version(
         names = tuple(segment_id(segment) for segment in segments)
         for source, name in zip(segments, names, strict=True):
             link_tree(source, scratch / "segments" / name)
-        contents = _write_searchable(scratch, names, tombstones, dimension=dimension)
+        contents = _write_searchable(scratch, names, tombstones, progress, dimension=dimension)
         files = describe_files(scratch)
         stamp = _next_stamp(root)
         manifest = Manifest(
@@ -112,9 +114,11 @@ class _Contents:
 
 
 def _write_searchable(
-    folder: Path, names: Sequence[str], tombstones: Iterable[Tombstone], *, dimension: int
+    folder: Path, names: Sequence[str], tombstones: Iterable[Tombstone], progress: Progress | None, *, dimension: int
 ) -> _Contents:
-    """Tombstones, FAISS files and statistics over the segments linked in `folder`."""
+    """Tombstones, FAISS files and statistics over the segments linked in `folder`; `progress` hears of the two passes
+    over all vectors.
+    """
     segments = [Segment(folder / "segments" / name) for name in names]
     try:
         gone = {*tombstones, *_superseded(segments)}
@@ -131,8 +135,16 @@ def _write_searchable(
                 rows.release()
             return found
 
+        passed = 0
+
+        def advance(vectors: int) -> None:
+            nonlocal passed
+            passed += vectors
+            if progress is not None:
+                progress("index", passed, 2 * len(positions))
+
         contents.faiss["passages"] = write_index(
-            folder / "passages.faiss", gather, count=len(positions), dimension=dimension
+            folder / "passages.faiss", gather, count=len(positions), dimension=dimension, done=advance
         )
         languages, items = np.array(contents.languages_of, np.int8), np.array(contents.items_of, np.int64)
         sums, item_rows = (
@@ -142,6 +154,7 @@ def _write_searchable(
 
         def add(at: NDArray[np.int64], vectors: Vectors) -> None:
             sums.add(item_rows[at], languages[at], vectors)
+            advance(len(at))
 
         statistics = measure(gather, languages, items, dimension=dimension, see=add)
         sums.close()
