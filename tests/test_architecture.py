@@ -16,7 +16,7 @@ import rag_rationale
 
 ROOT = Path(rag_rationale.__file__).parent
 STAGES = (
-    {"types", "errors", "config"},
+    {"types", "errors", "config", "memory"},
     {"language"},
     {"corpus", "embedding", "index", "models", "prompting", "generation", "grounding"},
     {"retrieval"},

@@ -28,7 +28,7 @@ ABOUT = (
 )
 REVIEWS = [
     ("a", "grill", 5, "The grilled prawns were delicious."),
-    ("b", "grill", 5, "I loved how the garlic prawns came sizzling to my table."),
+    ("b", "grill", 5, "I loved how the garlic prawns and the lemon butter came sizzling to my corner table."),
     ("c", "grill", 5, "The terrace view was beautiful at sunset."),
     ("d", "grill", 4, "The smoked mackerel was tender and rich."),
     ("me", "table", 5, "The terrace view was beautiful at sunset."),

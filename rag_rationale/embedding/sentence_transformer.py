@@ -8,7 +8,6 @@ thresholds leave room. All are normalised in float32, since norms of bfloat16 ar
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import hashlib
 import importlib
@@ -30,6 +29,7 @@ from huggingface_hub import snapshot_download
 from rag_rationale.embedding.compiled import EIGHT_BIT, Compiled, Precision, precision_here, release
 from rag_rationale.embedding.eight_bit import add_eight_bit
 from rag_rationale.errors import ModelMissingError
+from rag_rationale.memory import give_back
 from rag_rationale.types import Progress, TextRole, Vectors
 
 _CONTENT = frozenset((".json", ".safetensors", ".bin", ".txt", ".model"))
@@ -132,9 +132,7 @@ class SentenceTransformerEmbedder:
         with self._lock:
             if self._compiled is not None:
                 self._compiled = None
-                gc.collect()
-                if sys.platform == "linux":
-                    getattr(ctypes.CDLL(None), "malloc_trim", int)(0)  # else glibc keeps what was freed
+                give_back()
 
     def _compile(self) -> Compiled:
         """What is kept of the model as compiled, made first where nothing is. ModelMissingError where that fails."""

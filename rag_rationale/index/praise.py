@@ -101,6 +101,7 @@ def fit_heads(
         weights, bias, auc = _fit(vectors, reviews[seen], praise[seen])
         if auc >= WEAKEST:
             heads.weights[code], heads.biases[code] = weights, bias
+        del vectors  # before the next language's are gathered
         figures[lang] = {"auc": round(auc, 4), "praise": len(kinds[0]), "complaint": len(kinds[1])}
     return heads, figures
 

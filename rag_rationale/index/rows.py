@@ -116,20 +116,21 @@ class Rows:
         for segment in self.segments:
             self._bury(Tombstone(segment.id, "user", user_id))
 
-    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        """Vectors of global rows, shape (n, d), in the order given."""
+    def vectors(self, rows: NDArray[np.int64], *, scattered: bool = False) -> Vectors:
+        """Vectors of global rows, shape (n, d), in the order given. `scattered` ones are read without being mapped."""
         if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
             raise SnapshotError(
                 f"Row {int(rows.min())} or {int(rows.max())} is not one of {len(self)}.",
                 remedy="Ask only for vectors of passages this snapshot returned.",
             )
         if len(self.segments) == 1:
-            return self.segments[0].vectors(rows)
+            return self.segments[0].scattered(rows) if scattered else self.segments[0].vectors(rows)
         found = np.empty((len(rows), self.dimension), np.float32)
         homes = np.searchsorted(self.offsets, rows, side="right") - 1
         for number in np.unique(homes):
             here = homes == number
-            found[here] = self.segments[number].vectors(rows[here] - self.offsets[number])
+            segment, own = self.segments[number], rows[here] - self.offsets[number]
+            found[here] = segment.scattered(own) if scattered else segment.vectors(own)
         return found
 
     def home(self, row: int) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import mmap
+import os
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -237,6 +238,17 @@ class Segment:
     def vectors(self, rows: NDArray[np.int64] | Sequence[int]) -> Vectors:
         """Vectors of these rows, float32, shape (len(rows), d), in the order given."""
         return np.asarray(self._vectors[rows], np.float32)
+
+    def scattered(self, rows: NDArray[np.int64]) -> Vectors:
+        """As `vectors`, of rows that lie apart, past the mapping: each would map 128 kB into this process."""
+        if not hasattr(os, "preadv"):
+            return self.vectors(rows)
+        held = self._vectors
+        found = np.empty((len(rows), held.shape[1]), held.dtype)
+        with (self._folder / "vectors.npy").open("rb") as file:
+            for row, into in zip(rows.tolist(), found, strict=True):
+                os.preadv(file.fileno(), [into], held.offset + row * held.strides[0])  # type: ignore[attr-defined]
+        return np.asarray(found, np.float32)
 
     def release(self) -> None:
         """Give the vectors' pages back; they are read again when asked for."""

@@ -23,6 +23,7 @@ from rag_rationale.index.segments import Segment, segment_id
 from rag_rationale.index.statistics import measure, write_statistics
 from rag_rationale.index.sums import SumsWriter
 from rag_rationale.index.tombstones import Gone, Tombstone, write_tombstones
+from rag_rationale.memory import give_back
 from rag_rationale.types import LANGUAGES, Language, Manifest, Progress, Vectors
 
 SCRATCH = ".writing-"
@@ -129,6 +130,8 @@ def _write_searchable(
         np.save(folder / "passages.rows.npy", positions)
 
         def gather(at: NDArray[np.int64]) -> Vectors:
+            if len(at) and int(at.max() - at.min()) >= 2 * len(at):
+                return rows.vectors(positions[at], scattered=True)
             found = np.empty((len(at), dimension), np.float32)
             for begin in range(0, len(at), _BLOCK):  # pages of the files count as memory until they are given back
                 found[begin : begin + _BLOCK] = rows.vectors(positions[at[begin : begin + _BLOCK]])
@@ -146,6 +149,7 @@ def _write_searchable(
         contents.faiss["passages"] = write_index(
             folder / "passages.faiss", gather, count=len(positions), dimension=dimension, done=advance
         )
+        give_back()  # the index is written, and its lists, as large as they were, are gone
         languages, items = np.array(contents.languages_of, np.int8), np.array(contents.items_of, np.int64)
         sums, item_rows = (
             SumsWriter(folder, items=int(rows.item_offsets[-1]), dimension=dimension),
@@ -252,13 +256,11 @@ def _write_items(folder: Path, rows: Rows) -> tuple[int, str]:
     means = np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=(most, rows.dimension))
     for row, _, own in rows.living_items():
         total += 1
-        mean = rows.vectors(own).mean(axis=0) if len(own) else np.zeros(1, np.float32)
+        mean = rows.vectors(own, scattered=True).mean(axis=0) if len(own) else np.zeros(1, np.float32)
         norm = float(np.linalg.norm(mean))
         if norm > 0:
             means[len(kept)] = mean / norm
             kept.append(row)
-        if total % _BLOCK == 0:
-            rows.release()
     means.flush()
     np.save(folder / "items.rows.npy", np.array(kept, np.int64))
     kind = write_index(

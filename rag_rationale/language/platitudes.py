@@ -18,6 +18,21 @@ def is_platitude(text: str, language: Language) -> bool:
     return _hollow(language).fullmatch(text.lower()) is not None
 
 
+def substance(text: str, language: Language) -> str:
+    """A text in small letters without the words that could be said of anything, a space for each."""
+    return _hollow_words(language).sub(" ", text.lower())
+
+
+@cache
+def _hollow_words(language: Language) -> re.Pattern[str]:
+    """Those of English, and in Chinese those of two characters or more: one is a part of other words."""
+    lists = lexicon(language)
+    empty = {*lists["platitudes"], *wording(language).hollow, *lists.get("degree", ())}
+    empty = {word for word in empty if language == "en" or len(word) > 1}
+    words = "|".join(re.escape(word) for word in sorted(empty, key=len, reverse=True))
+    return re.compile(rf"\b(?:{words})\b" if language == "en" else words)
+
+
 @cache
 def _hollow(language: Language) -> re.Pattern[str]:
     lists = lexicon(language)

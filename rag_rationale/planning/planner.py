@@ -29,6 +29,7 @@ from rag_rationale.retrieval import WORDED, Pool
 from rag_rationale.types import Evidence, Kind, Mention, Plan, Polarity, Snapshot, Tally
 
 CITED = 3  # passages of a count that are cited
+TELLS = 1.2  # what a passage that tells all one can ask for is worth over one that tells nothing
 _USABLE = 12  # passages that may carry a sentence among which the best is looked for
 
 
@@ -101,8 +102,11 @@ class Planner:
                 yield from self._singles(self._pool.reviews, "theirs", fresh, "neutral", "merit")
 
     def admit(self, said: Sequence[Plan]) -> Iterator[Plan]:
-        """Caveats out of what the item's own text admits, most telling first, for where reviewers name no drawback."""
-        yield from self._singles(self._weigher.facts(bare=False), "facts", self._fresh(said), "negative", "caveat")
+        """Caveats out of what the item's own text admits, most telling first, for where reviewers name no drawback; also
+        out of a passage that something else was told of."""
+        told = {e.id for plan in said if plan.kind == "caveat" for e in plan.evidence.get("facts", ())}
+        fresh = Fresh(self._barred | told, [], self._connected)
+        yield from self._singles(self._weigher.facts(bare=False), "facts", fresh, "negative", "caveat")
 
     def _fresh(self, said: Sequence[Plan]) -> Fresh:
         used = {e.id for plan in said for group in plan.evidence.values() for e in group} | self._barred
@@ -115,7 +119,8 @@ class Planner:
         ranked = self._ranked(side, fresh, polarity)
         least = SOMETHING if role == "facts" and kind == "merit" and fresh.about else -1.0
         told = ((e, self._weigher.told(reading, polarity)) for e, reading in self._read(ranked[: 2 * LOOKED_AT]))
-        tell = ((self._weigher.worth(e) + 0.5 * tells, e) for e, tells in told if tells is not None and tells >= least)
+        worth = self._weigher.worth
+        tell = ((worth(e) + TELLS * tells, e) for e, tells in told if tells is not None and tells >= least)
         usable = list(islice(tell, _USABLE))
         for _, evidence in sorted(usable, key=lambda pair: -pair[0]):
             yield Plan(kind, {role: (evidence,)}, polarity=polarity or "neutral")

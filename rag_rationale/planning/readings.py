@@ -11,7 +11,7 @@ from rag_rationale.language.context import around
 from rag_rationale.language.detect import detect_language
 from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
-from rag_rationale.language.platitudes import is_platitude
+from rag_rationale.language.platitudes import is_platitude, substance
 from rag_rationale.retrieval import LISTED, Entry, Rarity, entries, facts
 from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity, Shape, Span
 
@@ -120,7 +120,8 @@ class Reader:
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: what could be said of anything, and the item's own name, tell nothing."""
         own = self._title.sub(" ", words)
-        return 0.0 if is_platitude(own, detect_language(own, default=self.language)) else self._rarity.telling(own)
+        lang = detect_language(own, default=self.language)
+        return 0.0 if is_platitude(own, lang) else self._rarity.telling(substance(own, lang))
 
     def share(self, entry: Entry) -> float:
         """The share of items that list this entry."""

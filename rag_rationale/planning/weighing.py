@@ -27,9 +27,9 @@ _BONUS: dict[str, float] = {
     "remark": 0.0,
     "quote": -0.3,
 }  # a quotation is the last resort
-FIT = 3.0  # what a cosine of 1 to what the user cares about is worth in a passage
+FIT = 5.0  # what a cosine of 1 to what the user cares about is worth in a passage
 _LISTINGS = 2  # listed facts that may be told where there is nothing else, what the item's categories say first
-SOMETHING = 0.45  # how much a description must tell to stand beside what people say
+SOMETHING = 0.33  # how much a description must tell to stand beside what people say
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
 LOOKED_AT = 24  # passages of each side that are read at most per plan, twice as many where few of them are usable
 AT_ONCE = 12  # passages or pairs that are read at once

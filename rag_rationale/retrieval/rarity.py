@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from string import ascii_lowercase
 
-from rag_rationale.language.lexicon import confusions
+from rag_rationale.language.lexicon import confusions, spellings
 from rag_rationale.retrieval.listings import Entry, Listings
 from rag_rationale.types import Item, Language, Passage
 
@@ -110,8 +110,8 @@ def _one_letter_off(word: str) -> Iterator[str]:
 
 
 def units(text: str) -> list[str]:
-    """Runs of letters and digits in lower case, and pairs of Han characters that stand together."""
-    tokens = _TOKEN.findall(text.lower())
+    """Runs of letters and digits in lower case, in one spelling, and pairs of Han characters that stand together."""
+    tokens = [spellings("en").get(token, token) for token in _TOKEN.findall(text.lower())]
     pairs = [a + b for a, b in pairwise(tokens) if _is_han(a) and _is_han(b)]
     return [t for t in tokens if not _is_han(t)] + pairs
 

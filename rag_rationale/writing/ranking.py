@@ -23,12 +23,12 @@ from rag_rationale.types import (
     Shape,
 )
 
-TELLING = 2.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
+TELLING = 6.0  # nats per token that a span which tells all one can ask for is worth over one that tells nothing
 OWN_WORDS = 0.8  # nats per token that quoting the user's own words is worth over naming what she did
 NEAR, FAR = 0.33, 0.2  # cosine to the words about the item below which quoting them is a fault, by as much, and below
 # which it is not done: it reads as chance
-PLATITUDE = 0.15  # words that tell less ("the food is great") are for where nothing more specific is to be said
-FITTING = 15.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
+PLATITUDE = 0.2  # words that tell less ("the food is great") are for where nothing more specific is to be said
+FITTING = 30.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
 ALIKE = 3.0  # nats per token that speaking of the very thing the user spoke of is worth; most cosines are below 0.6
 ORDER = 0.1  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language

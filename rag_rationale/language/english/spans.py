@@ -370,6 +370,8 @@ class SpanFinder:
     def _mid_sentence(self, text: str, first: Any, *, common: bool = False) -> str:
         """`text` as it stands inside a sentence: a capital that only opened its sentence becomes small, and so does
         that of a `common` word of the dictionary."""
+        if first.is_title and first.lower_ in self._lists["peoples"]:
+            return text
         begins = first.is_sent_start or first.nbor(-1).is_space or first.nbor(-1).is_punct
         opened = begins and not first.text.isupper() and first.ent_type_ not in _NAMED
         last = first.i + 1 == len(first.doc)
