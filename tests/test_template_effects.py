@@ -21,6 +21,7 @@ from rag_rationale.service import Explainer
 from rag_rationale.types import Analyser, Capability, Language, Rationale, RationaleRequest, ScoreRequest
 from rag_rationale.workshop.trying import try_out
 from rag_rationale.writing import Ranker
+from rag_rationale.writing.ranking import FITTING
 
 ABOUT = (
     "Harbour Grill is a restaurant with a terrace by the sea. The bread is baked at noon in a stone oven. "
@@ -267,7 +268,7 @@ def test_the_temperature_draws_from_the_softmax_of_what_the_ranking_is_worth(tmp
         return sum(r.best(drafts, hurry=False) == 1 for r in made) / len(made)
 
     assert picks(0.0) == 1.0
-    worth = 15.0 * 0.3 / 2 - 0.1  # half of the fit is the words', the second place costs 0.1
+    worth = FITTING * 0.3 / 2 - 0.1  # half of the fit is the words', the second place costs 0.1
     for temperature in (1.0, 2.0):
         expected = 1 / (1 + math.exp(-worth / temperature))
         assert picks(temperature) == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 900))
