@@ -102,8 +102,8 @@ class Planner:
                 yield from self._singles(self._pool.reviews, "theirs", fresh, "neutral", "merit")
 
     def admit(self, said: Sequence[Plan]) -> Iterator[Plan]:
-        """Caveats out of what the item's own text admits, most telling first, for where reviewers name no drawback; also
-        out of a passage that something else was told of."""
+        """Caveats out of what the item's own text admits, most telling first, for where reviewers name no drawback; a
+        passage that something else was told of may serve too."""
         told = {e.id for plan in said if plan.kind == "caveat" for e in plan.evidence.get("facts", ())}
         fresh = Fresh(self._barred | told, [], self._connected)
         yield from self._singles(self._weigher.facts(bare=False), "facts", fresh, "negative", "caveat")

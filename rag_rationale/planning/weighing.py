@@ -30,6 +30,7 @@ _BONUS: dict[str, float] = {
 FIT = 5.0  # what a cosine of 1 to what the user cares about is worth in a passage
 _LISTINGS = 2  # listed facts that may be told where there is nothing else, what the item's categories say first
 SOMETHING = 0.33  # how much a description must tell to stand beside what people say
+FOREIGN = 0.45  # how much a quotation in another language must tell
 _YEAR, _UNDATED = 31_557_600.0, 4.0  # seconds; how many years old what has no date is taken to be
 LOOKED_AT = 24  # passages of each side that are read at most per plan, twice as many where few of them are usable
 AT_ONCE = 12  # passages or pairs that are read at once
@@ -61,6 +62,7 @@ class Weigher:
     def told(self, reading: Reading, polarity: Polarity | None) -> float | None:
         """How much the most telling span tells that may carry a sentence of this polarity; None where none may."""
         described = reading.evidence.side == "item"
+        least = SOMETHING if reading.evidence.passage.lang == self._reader.language else FOREIGN
         tells = [
             (s, self._reader.telling(s.text))
             for s in reading.spans
@@ -69,7 +71,7 @@ class Weigher:
             and (s.shape != "np" or polarity)
         ]
         return max(
-            (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or described or told >= SOMETHING),
+            (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or described or told >= least),
             default=None,
         )
 

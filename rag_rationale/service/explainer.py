@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +24,7 @@ from rag_rationale.service.embedders import Embedders
 from rag_rationale.service.heeding import heeding_analysers, heeding_embedder, heeding_engine
 from rag_rationale.service.sharing import Sharing, share
 from rag_rationale.service.snapshots import Snapshots
+from rag_rationale.service.turns import Turns
 from rag_rationale.service.watching import UNWATCHED, Watcher
 from rag_rationale.types import (
     AbstentionReason,
@@ -76,6 +77,7 @@ class Explainer:
         self.snapshots = Snapshots(settings.indexes, self.embedders)
         self.analysers = analysers
         self.watcher: Watcher = UNWATCHED
+        self._turns = Turns()
 
     @property
     def embedder(self) -> Embedder:
@@ -112,10 +114,21 @@ class Explainer:
         what requests about one user have in common.
         """
         clock = sharing.clock.again() if sharing else Clock(request.deadline_ms, stop)
+        return self._turns.taken(self._steps(request, exclude, as_of, clock, sharing))
+
+    def _steps(
+        self,
+        request: RationaleRequest,
+        exclude: Collection[str],
+        as_of: int | None,
+        clock: Clock,
+        sharing: Sharing | None,
+    ) -> Generator[Step]:
         index = sharing.index if sharing else self.snapshots.open(request.index)
         snapshot = sharing.snapshot if sharing else index.snapshot
-        engine, analysers = heeding_engine(self.engine, clock.heed), heeding_analysers(self.analysers, clock.heed)
-        embedder = heeding_embedder(sharing.embedder if sharing else index.embedder, clock.heed)
+        away, analysers = self._turns.away, heeding_analysers(self.analysers, clock.heed)
+        engine = heeding_engine(self.engine, clock.heed, away)
+        embedder = heeding_embedder(sharing.embedder if sharing else index.embedder, clock.heed, away)
         pool = gather(request, snapshot, embedder, min_trust=self.settings.min_trust, exclude=exclude, as_of=as_of)
         clock.lap("retrieve")
         language = self._language(request, pool)
