@@ -79,6 +79,14 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "The food quality and quantity both are good.",
         "The rice was little undercooked for our taste.",
         "The ambience of cafe is calm and warm.",
+        "Dogs are not allowed on dance floor after eight.",
+        "Lovely soup at good price for walkers.",
+        "The hut has warm beds, very calm and cosy place.",
+        "The guide was very kind, totally worth the visit.",
+        "The wrap has good quantity of cheese inside.",
+        "The soup is too much salty for our taste.",
+        "The soup Was cold and the bread was stale.",
+        "They show great respect towards customer.",
     ],
 )
 def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser], text: str) -> None:
@@ -189,6 +197,16 @@ def test_what_is_only_sought_compared_or_said_of_everything_is_not_singled_out(
 def test_what_a_comma_is_missing_before_is_not_praised_by_it(known: Mapping[Language, Analyser]) -> None:
     spans = known["en"].spans("Soup was perfect desserts, tea was weak.")
     assert not [s.text for s in spans if s.shape == "np" and s.head == "dessert"]
+
+
+def test_only_what_is_offered_or_judged_is_praised_by_its_adjective(known: Mapping[Language, Analyser]) -> None:
+    def praised(text: str) -> set[str]:
+        return {s.head for s in known["en"].spans(text) if s.shape == "np" and s.polarity == "positive"}
+
+    assert praised("She suggested us the best trails on the map.") == set()
+    assert praised("The seating could have been better.") == set()
+    assert praised("The hut has lovely trails nearby.") == {"trail"}
+    assert praised("They serve excellent soup.") == {"soup"}
 
 
 def test_one_word_in_two_spellings_is_one_thing(known: Mapping[Language, Analyser]) -> None:

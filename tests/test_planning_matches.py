@@ -22,6 +22,8 @@ LEVELS = {0.85: 0.2, 0.95: 0.6, 0.97: 0.7, 0.997: 0.9}
 class Readings:
     """Reads a passage "positive broth" as a positive clause about broth, once it was told to expect it."""
 
+    language = "en"
+
     def __init__(self) -> None:
         self.expected: set[str] = set()
 

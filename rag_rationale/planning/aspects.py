@@ -19,6 +19,7 @@ DIVIDED = 2  # reviewers on each side of an aspect that divides AT_LEAST + DIVID
 _OTHER_TONGUES = 0.2  # share of reviewers who write another language, above which a count would miss them
 _OFFERED = 2  # aspects of an item, best first
 _PART = 0.7  # of those who say a word, so many mean a pair of words of which it is a part ("cream" of "ice cream")
+_CHARGED = re.compile(r" (?:charges?|tax(?:es)?|fees?)\b")  # "the service charge" does not speak of the service
 _LOOKED_AT, _NOUN = 6, 0.8  # passages by which a word is known for a noun, share of them where it is one
 _READ, _GLANCED_AT = 24, 8  # passages of one aspect that are read for praise and complaint; where a count of either
 # needs more of them than that, some are read to see how people lean
@@ -83,7 +84,10 @@ def _said(ranked: Sequence[Evidence], reader: Reader) -> dict[str, _ByAuthor]:
     """Where each term stands, by its lemma and by author; what is most worth telling first."""
     found: dict[str, _ByAuthor] = defaultdict(lambda: defaultdict(list))
     for evidence in ranked:
-        for term in reader.analyser.terms(evidence.passage.text):
+        text = evidence.passage.text
+        for term in reader.analyser.terms(text):
+            if _CHARGED.match(text, term.end):
+                continue
             found[term.lemma][evidence.passage.author].append((evidence, term.start, term.end))
     return found
 

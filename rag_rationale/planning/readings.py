@@ -58,7 +58,8 @@ class Reader:
         self._rarity, self.language = rarity, language
         self._name = title
         self._words = title.split()
-        own = [re.escape(word) for word in re.findall(r"\w{2,}", title)]
+        words = re.findall(r"\w{2,}", title)
+        own = [re.escape(word) for word in (*words, *(w[:-1] for w in words if w.endswith("s") and len(w) > 3))]
         self._title = re.compile("|".join([re.escape(title), *own]), re.IGNORECASE)
         self._analysers = analysers
         self._known, self._limits = known_names.lower(), limits

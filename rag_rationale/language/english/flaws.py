@@ -33,7 +33,7 @@ _SHORT = 12  # words of a judgement without a verb
 _SPEAKS = {"VERB", "AUX"}
 _QUANTIFIES = {"more", "most", "much", "less", "little", "enough", "such", "each", "every", "another", "any", "some"}
 _OF_MANY = frozenset(("all", "both", "these", "those"))
-_SET = frozenset(("due", "full", "last", "next", "first", "good", "short", "great"))  # "in due time", "at first sight"
+_SET = frozenset(("due", "full", "last", "next", "first", "short"))  # "in due time", "at first sight"
 _RATES = frozenset(("good", "nice", "excellent", "quick", "fantastic", "awesome", "perfect", "proper", "polite"))
 _DEEDS = frozenset(
     (
@@ -84,7 +84,8 @@ class Flaws:
 
     def _shouts(self, token: Any, tokens: Any) -> bool:
         """Whether a word of the dictionary has a capital that no name gives it: "then the Disaster came"."""
-        if not token.is_title or token.i == tokens.start or token.is_sent_start or token.lower_ not in self._words:
+        common = token.lower_ in self._words or token.lower_.removesuffix("s") in self._words
+        if not token.is_title or token.i == tokens.start or token.is_sent_start or not common:
             return False
         doc, i = token.doc, token.i
         beside = [doc[k] for k in (i - 1, i + 1) if tokens.start <= k < tokens.end]
@@ -198,6 +199,10 @@ class Flaws:
         left = [t for t in noun.children if t.i < noun.i]
         if noun.dep_ == "pobj" and noun.head.lower_ == "of" and noun.lower_ in self._lists["item_words"]:
             return f"no article: of {noun}" if noun.tag_ == "NN" and not left else None
+        if noun.dep_ == "pobj" and noun.tag_ == "NN" and noun.lower_ in self._lists["placed"] and not determined(noun):
+            led = noun.head.lower_ in {"in", "on", "to", "towards", "toward", "from", "for"}
+            owned = any(t.dep_ in {"poss", "compound"} and t.pos_ == "PROPN" for t in left)
+            return f"no article: {noun.head} {noun}" if led and not owned else None
         if noun.dep_ == "pobj":
             plain = noun.head.lower_ != "of" and any(
                 t.dep_ == "amod" and t.tag_ in {"JJ", "JJR"} and t.lower_ not in _SET for t in left

@@ -16,6 +16,37 @@ from rag_rationale.language.lexicon import lexicon, spellings
 from rag_rationale.types import Polarity, Span
 
 _LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
+_HAS = {
+    "have",
+    "serve",
+    "offer",
+    "provide",
+    "get",
+    "make",
+    "boast",
+    "feature",
+    "bring",
+    "deliver",
+    "use",
+    "show",
+    "give",
+}
+_HAS |= {
+    "do",
+    "play",
+    "taste",
+    "try",
+    "find",
+    "keep",
+    "see",
+    "include",
+    "add",
+    "sell",
+    "cook",
+    "bake",
+    "prepare",
+    "create",
+}
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
 _NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
@@ -138,6 +169,7 @@ class SpanFinder:
             or roots[0].lemma_.lower() in self._lists["generic_heads"]
             or next((t for t in words if t.lower_ not in {"a", "an"}), words[0]).pos_ not in {"ADJ", "ADV"}
             or any(t.pos_ in {"VERB", "AUX", "PRON", "INTJ"} for t in words)
+            or syntax.heaps(tokens)
             or (
                 words[-1].pos_ == "ADJ" and words[-2].lower_ == "and" and words[-3:-2] == roots
             )  # "good food and tasty"
@@ -191,6 +223,7 @@ class SpanFinder:
             or "n't" in subject.lower_  # a "won't" glued to what stands before it
             or tokens[0].dep_ in {"prep", "aux", "neg"}
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
+            or (subject.like_num and tokens[0].i == subject.i)  # "1 was served": of what, stands before
             or tokens[0].tag_ in {"WP", "WDT", "WRB"}
             or any(t.lower_ == "other" and t.i <= subject.i for t in tokens)
             or (tokens[0].lower_ == "both" and all(t.lower_ != "and" for t in tokens))
@@ -320,11 +353,14 @@ class SpanFinder:
                 if inner is not None and whole and inner.pos_ in {"NOUN", "PROPN"}:
                     ends.append(inner.i + 1)
         polarity = self._praised(head)
+        if head.lower_ in self._lists["portions"] and head.i + 1 < len(doc) and doc[head.i + 1].lower_ == "of":
+            ends = ends[1:]  # "the dash" of "a dash of sauce"
         for end in ends:
             tokens = doc[first:end]
             raw = tokens.text
             if (
                 len(tokens) > 9
+                or syntax.heaps(tokens)
                 or "\n" in raw
                 or raw != raw.strip(_EDGE)
                 or _ODD.search(raw)
@@ -349,7 +385,8 @@ class SpanFinder:
                 and all(t.is_title and self._flaws.is_noun(t) for t in tokens)
             ):
                 bare = raw.lower()  # "Good Delivery" names nothing
-            plain = bare.split(" ", 1)[1] if first < head.i and tokens[0].lower_ in _FAINT_PRAISE else bare
+            faint = first < head.i and tokens[0].lower_ in _FAINT_PRAISE and tokens[1].lower_ != "old"
+            plain = bare.split(" ", 1)[1] if faint else bare
             if plain.lower() in self._lists["bare_heads"]:
                 continue  # "the work" of "keep up the good work"
             article = next((t.lower_ for t in chunk if t.lower_ in {"a", "an"}), None)
@@ -389,9 +426,12 @@ class SpanFinder:
         if head.dep_ == "pobj" and head.head.lower_ != "with":
             return "neutral"  # "the place for a romantic date" does not praise the date
         adjectives = " ".join(t.text for t in head.children if t.dep_ in {"amod", "compound"})
-        if (own := self._words.polarity(adjectives)) != "neutral":
-            return own
         verb = head.head
+        if (own := self._words.polarity(adjectives)) != "neutral":
+            handed = head.dep_ == "dobj" and verb.lemma_.lower() not in _HAS | _LIKING
+            return "neutral" if handed and own == "positive" else own
+        if any(t.tag_ == "MD" for t in verb.children):
+            return "neutral"  # "the seating could have been better"
         ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
         if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "never", "hardly", "neither"}:
             return "neutral"

@@ -103,7 +103,11 @@ def _needs_more(verb: Any, noun: Any) -> bool:
 def opens_a_phrase(comma: Any) -> bool:
     """Whether something other than one more adjective stands behind a comma."""
     after = comma.nbor(1)
-    return after.pos_ not in {"ADJ", "ADV"} or after.head.pos_ in {"NOUN", "PROPN"}
+    if after.pos_ not in {"ADJ", "ADV"} or after.head.pos_ in {"NOUN", "PROPN"}:
+        return True
+    return after.nbor(1).lower_ == "worth" or (
+        comma.nbor(-1).pos_ == "NOUN" and after.head.head.pos_ in {"NOUN", "PROPN"}
+    )
 
 
 def tense_tag(head: Any) -> str:
