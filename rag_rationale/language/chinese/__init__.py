@@ -6,6 +6,7 @@ items or evidence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -18,6 +19,8 @@ from rag_rationale.types import Language, Noun, Polarity, Span
 
 _EDGE = " \t\r\n-—、.·,，。；;"
 _LONGEST_QUOTE = 90
+_KEPT = frozenset(("又", "也", "还", "都", "就", "整体", "总体", "整体上", "总体上"))
+_STOPS = re.compile(r"[，。！？；、,.!?;…~～\s]+")
 
 
 class Chinese:
@@ -65,6 +68,10 @@ class Chinese:
         spans = [*self._quotes(text), *self._clauses.spans(found), *(s for u in found for s in self._nouns.spans(u))]
         return iter(sorted(spans, key=lambda s: s.start))
 
+    def _heaps(self, part: str) -> bool:
+        """Whether sentences follow each other without a mark: 没有进步每一部都差不多不好看."""
+        return len(part) > 11 and self.negations(part) > 1
+
     def _quotes(self, text: str) -> Iterator[Span]:
         """Sentences as they are, from behind their connectives; but for those that answer a question."""
         asked = False
@@ -75,6 +82,8 @@ class Chinese:
             start = match.start() + len(match[0]) - len(match[0].lstrip(_EDGE))
             end = match.start() + len(match[0].rstrip(_EDGE))
             for word in self._words.at(text, start, end):
+                if word.text in _KEPT:  # 又甜又虐, 整体是好的: without it the sentence is cut
+                    break
                 if word.text not in self._words.lists["leading"] and not word.text.isspace() and word.tag != "x":
                     start = word.start
                     break
@@ -89,7 +98,7 @@ class Chinese:
                 and not set(raw) & set('“”"')
             ):
                 words = self._words.cut(raw)
-                if misspells(words, self._words):
+                if misspells(words, self._words) or any(self._heaps(part) for part in _STOPS.split(raw)):
                     continue
                 yield Span(
                     raw,

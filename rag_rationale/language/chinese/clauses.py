@@ -251,8 +251,8 @@ class Clauses:
             return None
         if len(own) > 1 and own[0].text in self._lists["degree"] and all(w.text != "的" for w in own):
             return None  # 挺好经典
-        if _PLAIN_ONE.search(raw) and not _AMONG.search(raw):
-            return None
+        if (_PLAIN_ONE.search(raw) and not _AMONG.search(raw)) or any(w.text in self._lists["liking"] for w in own):
+            return None  # 这是最喜欢的一部 does not tell whose
         if len(own) > 1 and own[-2].tag == "d" and own[-2].text != "最":
             return None  # 再看一遍依旧经典
         if not own or (len(own) < 2 and len(own[0].text) < 3) or own[0].text in {"的", "了"}:
