@@ -19,7 +19,7 @@ from rag_rationale.types import Language, Noun, Polarity, Span
 
 _EDGE = " \t\r\n-—、.·,，。；;"
 _LONGEST_QUOTE = 90
-_KEPT = frozenset(("又", "也", "还", "都", "就", "整体", "总体", "整体上", "总体上"))
+_KEPT = frozenset(("又", "都", "整体", "总体", "整体上", "总体上"))
 _STOPS = re.compile(r"[，。！？；、,.!?;…~～\s]+")
 
 
