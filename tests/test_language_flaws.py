@@ -87,6 +87,13 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "The soup is too much salty for our taste.",
         "The soup Was cold and the bread was stale.",
         "They show great respect towards customer.",
+        "A decent hut with a regular kitchen but the price is high.",
+        "The hut is warm and overall a good place to sleep.",
+        "Visitors get ill by eating such kind of soup here.",
+        "The guides dont care for walkers at all.",
+        "The shops ambience is calm and the staff is kind.",
+        "Its better to bring your own soup and bread.",
+        "Prices: Not written anywhere but on the last page.",
     ],
 )
 def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser], text: str) -> None:
@@ -207,6 +214,22 @@ def test_only_what_is_offered_or_judged_is_praised_by_its_adjective(known: Mappi
     assert praised("The seating could have been better.") == set()
     assert praised("The hut has lovely trails nearby.") == {"trail"}
     assert praised("They serve excellent soup.") == {"soup"}
+    assert praised("Our friends enjoyed their soup.") == set()
+    assert praised("We enjoyed the soup.") == {"soup"}
+    assert praised("We visited a newly opened lovely shop.") == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "They fool you by saying the soup is sold out.",  # the staff say so
+        "A bowl was 200 and one plate was not enough.",
+        "The hut was friendly with the cook coming to make sure of it.",
+        "The soup was bad and please rather than this serve bread.",
+    ],
+)
+def test_what_others_say_or_what_is_cut_off_is_no_clause(known: Mapping[Language, Analyser], text: str) -> None:
+    assert [s.text for s in known["en"].spans(text) if s.shape == "clause"] == []
 
 
 def test_one_word_in_two_spellings_is_one_thing(known: Mapping[Language, Analyser]) -> None:

@@ -19,7 +19,7 @@ DIVIDED = 2  # reviewers on each side of an aspect that divides AT_LEAST + DIVID
 _OTHER_TONGUES = 0.2  # share of reviewers who write another language, above which a count would miss them
 _OFFERED = 2  # aspects of an item, best first
 _PART = 0.7  # of those who say a word, so many mean a pair of words of which it is a part ("cream" of "ice cream")
-_CHARGED = re.compile(r" (?:charges?|tax(?:es)?|fees?)\b")  # "the service charge" does not speak of the service
+_CHARGED = re.compile(r" (?:charges?|tax(?:es)?|fees?)\b|-[a-z]")  # "service charge", "beer-battered": of other things
 _LOOKED_AT, _NOUN = 6, 0.8  # passages by which a word is known for a noun, share of them where it is one
 _READ, _GLANCED_AT = 24, 8  # passages of one aspect that are read for praise and complaint; where a count of either
 # needs more of them than that, some are read to see how people lean

@@ -194,6 +194,15 @@ class Reader:
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""
         analyser = self._analysers[evidence.passage.lang]
+        if (
+            span.shape == "quote"
+            and span.polarity == "negative"
+            and evidence.side == "review"
+            and analyser.language == "en"
+        ):
+            complains = analyser.polarity(span.text) == "negative" or analyser.negations(span.text)
+            if not complains and span.first_person:
+                return False  # "I ordered the nut ice cream" complains of nothing, whatever the stars
         if span.polarity == "neutral" or evidence.side == "item":
             return span.shape in {"quote", "remark", "np", "identity"} or not analyser.irrealis(span.text)
         if evidence.rating is not None:

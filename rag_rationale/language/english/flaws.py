@@ -182,7 +182,7 @@ class Flaws:
             wrong = (word in _PLURAL and (form in _ONE or verb.tag_ == "VBZ")) or (
                 word in _SINGULAR and (form in _MANY or verb.tag_ == "VBP")
             )
-        elif subject.pos_ == "NOUN" and (joined or self._known(subject)):
+        elif (subject.pos_ == "NOUN" and (joined or self._known(subject))) or (subject.pos_ == "PROPN" and joined):
             wrong = not syntax.same_number(subject, verb)
         return f"{subject} {verb}" if wrong else None
 
@@ -309,6 +309,9 @@ def _runs(tokens: Any) -> Iterator[str]:
             yield f"runs on: {four[1]} {four[2]}"
     yield from _without_subject(tokens)
     verbs = [t for t in tokens if t.tag_ in syntax.FINITE]
+    but = next((t for t in tokens if t.lower_ == "but"), None)
+    if but is not None and verbs and tokens.start < but.i < verbs[0].i:
+        yield "but joins a verb to none"  # "a decent place but the pricing is high"
     if verbs and verbs[0].i > tokens.start and verbs[0].nbor(-1).dep_ == "cc" and verbs[0].nbor(-1).lower_ == "and":
         yield f"and before {verbs[0]}"  # "friendly people and enjoyed a lot"
     for head in tokens:

@@ -47,6 +47,8 @@ _HAS |= {
     "prepare",
     "create",
 }
+_TELLS = {"say", "tell", "claim", "state", "inform", "promise", "assure", "mention", "insist", "argue", "pretend"}
+_MINE = {"i", "we", "you", "everyone", "everybody", "all"}  # whose liking is the writer's
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
 _NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
 _NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
@@ -224,6 +226,10 @@ class SpanFinder:
             or tokens[0].dep_ in {"prep", "aux", "neg"}
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
             or (subject.like_num and tokens[0].i == subject.i)  # "1 was served": of what, stands before
+            or (tokens[0].like_num and tokens[1].lower_ in {"and", "or"})  # "it was 200 | and one plate was small"
+            or (start > 0 and doc[start - 1].text in {"+", "-", "/"})
+            or (head.dep_ == "ccomp" and head.head.lemma_.lower() in _TELLS)  # what somebody else said
+            or self._flaws.addresses(tokens)
             or tokens[0].tag_ in {"WP", "WDT", "WRB"}
             or any(t.lower_ == "other" and t.i <= subject.i for t in tokens)
             or (tokens[0].lower_ == "both" and all(t.lower_ != "and" for t in tokens))
@@ -344,6 +350,8 @@ class SpanFinder:
         )
         if first is None or first > head.i:
             return
+        if doc[first].tag_ == "VBN" and first > 0 and doc[first - 1].pos_ == "ADV":
+            return  # "the opened shop" of a "newly opened shop"
         # "pav bhaji and ice cream": a chunk in a list keeps its own words; "rolls with cheese" gains its modifier
         ends = [head.i + 1]
         for child in head.children:
@@ -441,7 +449,8 @@ class SpanFinder:
             )
         led = verb.head if verb.dep_ == "conj" else verb
         wished = any(t.tag_ in {"MD", "TO"} for v in (verb, led) for t in v.children)  # "I'd like a half size"
-        mine = verb.dep_ != "relcl"  # "for everyone who loves wings" likes none
+        likers = {t.lower_ for t in verb.children if t.dep_ == "nsubj"}
+        mine = verb.dep_ != "relcl" and likers <= _MINE  # "for everyone who loves wings" likes none
         if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished and mine:
             return "positive"
         return "neutral"

@@ -38,6 +38,7 @@ def misses(doc: Any, start: int, end: int) -> bool:
     cut = after is not None and (after.pos_ in {"AUX", "VERB"} or after.lower_ in {"as", "of", "than", "that"})
     last = doc[end - 1]
     cut |= last.dep_ == "amod" and last.head.i >= end  # "the already beautiful | decor"
+    cut |= last.pos_ == "VERB" and any(t.i >= end and not t.is_punct for t in last.children)  # "coming | to make sure"
     cut |= after is not None and last.pos_ == "ADJ" and after.pos_ in {"NOUN", "PROPN"}  # "good but ample | parking"
     cut |= after is not None and last.pos_ == "VERB" and after.pos_ in {"DET", "PRON", "NOUN", "PROPN", "ADJ"}
     return cut or (start > 0 and doc[start - 1].lower_ in {"else", "otherwise", "rest", "unlike", "than"})
