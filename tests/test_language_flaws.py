@@ -232,6 +232,12 @@ def test_what_others_say_or_what_is_cut_off_is_no_clause(known: Mapping[Language
     assert [s.text for s in known["en"].spans(text) if s.shape == "clause"] == []
 
 
+def test_a_text_cut_off_anywhere_can_be_read(known: Mapping[Language, Analyser]) -> None:
+    text = "Also this hut is near to all the trails, so they have, like never before, soup and bread for us, all warm."
+    for end in range(1, len(text)):
+        known["en"].spans(text[:end])
+
+
 def test_one_word_in_two_spellings_is_one_thing(known: Mapping[Language, Analyser]) -> None:
     heads = {s.head for s in known["en"].spans("The ambiance was calm. The ambience was calm.") if s.shape == "clause"}
     assert heads == {"ambience"}

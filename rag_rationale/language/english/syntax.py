@@ -106,9 +106,10 @@ def opens_a_phrase(comma: Any) -> bool:
     after = comma.nbor(1)
     if after.pos_ not in {"ADJ", "ADV"} or after.head.pos_ in {"NOUN", "PROPN"}:
         return True
-    return after.nbor(1).lower_ == "worth" or (
-        comma.nbor(-1).pos_ == "NOUN" and after.head.head.pos_ in {"NOUN", "PROPN"}
-    )
+    named = after.head.head
+    if named.pos_ not in {"NOUN", "PROPN"}:
+        return bool(after.i + 1 < len(after.doc) and after.nbor(1).lower_ == "worth")
+    return comma.nbor(-1).pos_ == "NOUN" or named.dep_ in {"conj", "nsubj", "appos"}
 
 
 def tense_tag(head: Any) -> str:
