@@ -194,15 +194,6 @@ class Reader:
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""
         analyser = self._analysers[evidence.passage.lang]
-        if (
-            span.shape == "quote"
-            and span.polarity == "negative"
-            and evidence.side == "review"
-            and analyser.language == "en"
-        ):
-            complains = analyser.polarity(span.text) == "negative" or analyser.negations(span.text)
-            if not complains and span.first_person:
-                return False  # "I ordered the nut ice cream" complains of nothing, whatever the stars
         if span.polarity == "neutral" or evidence.side == "item":
             return span.shape in {"quote", "remark", "np", "identity"} or not analyser.irrealis(span.text)
         if evidence.rating is not None:
@@ -213,9 +204,12 @@ class Reader:
 
 
 def _tells_a_story(span: Span, evidence: Evidence, analyser: Analyser) -> bool:
-    """Whether a quotation only tells what its author did: "we wanted to try something new, and went there"."""
-    judged = evidence.side == "item" or evidence.praise is None or not _SURE < evidence.praise < 1 - _SURE
-    return span.first_person and not judged and analyser.polarity(span.text) == "neutral"
+    """Whether a quotation only tells what its author did: "we wanted to try something new, and went there"; also where
+    only the index's ratings find a complaint in it, and it denies nothing: "I ordered the nut ice cream"."""
+    praise = 0.5 if evidence.praise is None else evidence.praise
+    blamed = praise <= _SURE and analyser.language == "en" and not analyser.negations(span.text)
+    judged = evidence.side == "item" or evidence.praise is None or not _SURE < praise < 1 - _SURE
+    return span.first_person and (blamed or not judged) and analyser.polarity(span.text) == "neutral"
 
 
 def _entries(passage: Passage) -> list[Span]:
@@ -226,9 +220,7 @@ def _entries(passage: Passage) -> list[Span]:
             told = f"{entry.label}{'是' if entry.alone else '里有'}{entry.value}"
         else:
             many = entry.label.endswith("s") and not entry.label.endswith("ss")
-            label = (
-                entry.label[:-1] if many and entry.alone else entry.label
-            )  # "the cuisine is Thai" of "Cuisines: Thai"
+            label = entry.label[: -1 if many and entry.alone else None]  # "the cuisine is Thai" of "Cuisines: Thai"
             verb = "is" if entry.alone else "include" if many else "includes"
             told = f"the {label.lower()} {verb} {entry.value}"
         found.append(Span(told, entry.start, entry.end, "entry", entry.value.lower()))

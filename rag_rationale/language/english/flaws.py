@@ -122,7 +122,7 @@ class Flaws:
             yield "a word in capitals"
         if odd := next((t for t in words if self._shouts(t, tokens)), None):
             yield f"a capital in mid-sentence: {odd}"
-        if any(t.text in self._lists["peoples"] for t in words):
+        if any(t.text in self._lists["capitals"] for t in words):
             yield "a people without its capital"
         if len(words) > 4 and sum(t.text[0].isupper() for t in words) > 0.6 * len(words):
             yield "capitals"

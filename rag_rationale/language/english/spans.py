@@ -11,63 +11,16 @@ from typing import Any
 
 from rag_rationale.language.english import syntax
 from rag_rationale.language.english.flaws import Flaws, determined
+from rag_rationale.language.english.noun_phrases import NounPhrases
 from rag_rationale.language.english.polarity import Valence
-from rag_rationale.language.lexicon import lexicon, spellings
-from rag_rationale.types import Polarity, Span
+from rag_rationale.language.english.showing import EDGE, NAMED, ODD, lemma, mid_sentence, speaks
+from rag_rationale.language.lexicon import lexicon
+from rag_rationale.types import Span
 
-_LIKING = {"love", "like", "enjoy", "adore", "appreciate", "recommend", "prefer", "savour", "savor", "relish"}
-_HAS = {
-    "have",
-    "serve",
-    "offer",
-    "provide",
-    "get",
-    "make",
-    "boast",
-    "feature",
-    "bring",
-    "deliver",
-    "use",
-    "show",
-    "give",
-}
-_HAS |= {
-    "do",
-    "play",
-    "taste",
-    "try",
-    "find",
-    "keep",
-    "see",
-    "include",
-    "add",
-    "sell",
-    "cook",
-    "bake",
-    "prepare",
-    "create",
-}
 _TELLS = {"say", "tell", "claim", "state", "inform", "promise", "assure", "mention", "insist", "argue", "pretend"}
-_MINE = {"i", "we", "you", "everyone", "everybody", "all"}  # whose liking is the writer's
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
 _NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
-_NAMED = {"PERSON", "GPE", "ORG", "NORP", "FAC", "LOC", "PRODUCT", "WORK_OF_ART"}
 _PLACES = {"GPE", "LOC", "NORP", "FAC"}
-_SEEKS = {
-    "difficult",
-    "hard",
-    "tough",
-    "impossible",
-    "rare",
-    "lack",
-    "miss",
-    "want",
-    "expect",
-    "hope",
-    "need",
-    "wish",
-    "seek",
-}
 _OF_PEOPLE = frozenset(
     (
         *("friendly", "helpful", "polite", "courteous", "kind", "attentive", "nice", "great", "good", "amazing"),
@@ -76,15 +29,9 @@ _OF_PEOPLE = frozenset(
     )
 )
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
-_MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
-_ODD = re.compile(
-    r"\.\.|,,|…|[A-Za-z]\.[A-Za-z]|,\w|[^\w\s.,;:'’\"“”()&%$£€₹/+°é–—!?-]|[_]|[\u3400-\u9fff]|(.)\1{3,}|\bhttp"
-)
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly", "equally", "either"}
 _PARTS = frozenset(("step", "part", "stage", "phase", "section", "chapter", "level", "option", "day"))
 _STOPS = '.!?…\n\r:;)"”'
-_EDGE = " \t\n.,;:!?-–—\"“”'’()/&"
-_FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 _REMARK = 8  # words at most
 
 
@@ -93,6 +40,7 @@ class SpanFinder:
 
     def __init__(self, words: Valence, flaws: Flaws) -> None:
         self._words, self._lists, self._flaws = words, lexicon("en"), flaws
+        self._nouns = NounPhrases(words, flaws)
 
     def find(self, doc: Any) -> Iterator[Span]:
         """Noun phrases, clauses, remarks and quotable sentences of a parsed text."""
@@ -112,7 +60,7 @@ class SpanFinder:
         for chunk in doc.noun_chunks:
             if any(remark.start <= chunk.start_char < remark.end for remark in remarks):
                 continue  # "singles out the straps" says less than “Sturdy straps”
-            for span in self._noun_phrases(doc, chunk):
+            for span in self._nouns.of(doc, chunk):
                 if (span.start, span.end, span.text) not in seen:
                     seen.add((span.start, span.end, span.text))
                     yield span
@@ -132,7 +80,7 @@ class SpanFinder:
         raw = tokens.text.strip().rstrip(".,;: ")
         start = first.idx
         if (
-            not _ODD.search(raw)
+            not ODD.search(raw)
             and not set(raw) & set('“”"\n')
             and not self._flaws.addresses(tokens)
             and not self._flaws.fragment(tokens)
@@ -146,7 +94,7 @@ class SpanFinder:
                 "quote",
                 head,
                 polarity=self._words.polarity(raw),
-                first_person=self._speaks(sentence, "first_person"),
+                first_person=speaks(sentence, "first_person"),
                 names=syntax.names(sentence),
                 strange=self._flaws.strange(tokens),
             )
@@ -161,7 +109,7 @@ class SpanFinder:
         yield from (remark for remark in found if remark is not None)
 
     def _remark(self, tokens: Any) -> Span | None:
-        raw = tokens.text.strip(_EDGE)
+        raw = tokens.text.strip(EDGE)
         words = [t for t in tokens if not t.is_punct and not t.is_space]
         roots = [t for t in words if t.head.i == t.i or not tokens.start <= t.head.i < tokens.end]
         if (
@@ -175,14 +123,14 @@ class SpanFinder:
             or (
                 words[-1].pos_ == "ADJ" and words[-2].lower_ == "and" and words[-3:-2] == roots
             )  # "good food and tasty"
-            or (judged := self._praised(roots[0])) == "neutral"
+            or (judged := self._nouns.praise(roots[0])) == "neutral"
             or judged != self._words.polarity(raw)
             or "\n" in raw
             or " ," in raw
-            or _ODD.search(raw)
+            or ODD.search(raw)
             or any(mark in raw for mark in '?!;:()/&–"“”')
-            or self._speaks(tokens, "first_person")
-            or self._speaks(tokens, "second_person")
+            or speaks(tokens, "first_person")
+            or speaks(tokens, "second_person")
             or self._flaws.broken(tokens)
         ):
             return None
@@ -192,7 +140,7 @@ class SpanFinder:
             start,
             start + len(raw),
             "remark",
-            _lemma(roots[0]),
+            lemma(roots[0]),
             polarity=judged,
             names=syntax.names(tokens),
             strange=self._flaws.strange(tokens),
@@ -202,14 +150,14 @@ class SpanFinder:
         while end - start > 4 and doc[end - 2 : end].text.lower() in {"as well", ", true", ", though"}:
             end -= 2
         tokens = doc[start:end]
-        raw = tokens.text.strip(_EDGE)
+        raw = tokens.text.strip(EDGE)
         subject = syntax.subject_of(head)
         if (
             subject is None
             or not raw
             or not 3 <= len(tokens) <= 18
             or "\n" in raw
-            or _ODD.search(raw)
+            or ODD.search(raw)
             or any(mark in raw for mark in '?!;:()/&–"“”')
             or " - " in raw
             or any(t.text == "," and syntax.opens_a_phrase(t) for t in doc[start : end - 1])
@@ -234,8 +182,8 @@ class SpanFinder:
             or any(t.lower_ == "other" and t.i <= subject.i for t in tokens)
             or (tokens[0].lower_ == "both" and all(t.lower_ != "and" for t in tokens))
             or (any(t.tag_ == "JJR" for t in head.children) and all(t.lower_ != "than" for t in tokens))
-            or self._speaks(tokens, "first_person")
-            or self._speaks(tokens, "second_person")
+            or speaks(tokens, "first_person")
+            or speaks(tokens, "second_person")
             or not any(t.dep_ in _COMPLEMENTS and start <= t.i < end and t.tag_ != "WRB" for t in head.children)
             or tokens[-1].lower_ in {"just", "only", "so", "very", "really", "even", "more", "like"}
             or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
@@ -250,9 +198,9 @@ class SpanFinder:
             return None
         offset = tokens.start_char + tokens.text.index(raw)
         kept = [t for t in tokens if t.lower_ not in _ASIDES or (t.lower_ == "too" and _exceeds(t, end))]
-        shown = "".join(t.text_with_ws for t in kept).strip(_EDGE)
+        shown = "".join(t.text_with_ws for t in kept).strip(EDGE)
         led = self._takes_the(subject, head)
-        shown = self._mid_sentence(shown, tokens[0], common=led)
+        shown = mid_sentence(shown, tokens[0], self._flaws, common=led)
         if led:
             shown = f"the {shown}"
         return Span(
@@ -260,7 +208,7 @@ class SpanFinder:
             offset,
             offset + len(raw),
             "clause",
-            _lemma(subject),
+            lemma(subject),
             polarity=self._words.polarity(raw),
             tense="past" if syntax.tense_tag(head) == "VBD" else "present",
             names=syntax.names(tokens),
@@ -274,22 +222,21 @@ class SpanFinder:
         bare = owned or not determined(subject)
         if subject.lower_ in _NO_NOUNS or not bare or subject.nbor(1).like_num:  # "step 2 moves"
             return False
-        small = subject.text.islower() or (subject.is_sent_start and subject.lower_ in self._lists["countable"])
-        single = subject.tag_ == "NN" or (subject.tag_ == "NNP" and small)
+        common = subject.text.islower() or (subject.is_sent_start and subject.lower_ in self._lists["countable"])
+        single = subject.tag_ == "NN" or (subject.tag_ == "NNP" and common)
         if single and (owned or first.i == subject.i):
             return True
         judged = all(t.lower_ != "available" for t in head.children)  # "free parking is available" anywhere
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
         parts = subject.doc[first.i : subject.i + 1]
-        named = {t.ent_type_ for t in parts if t.i == subject.i or not self._flaws.is_noun(t)} & _NAMED
-        thing = not subject.ent_type_ or {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}.isdisjoint(
-            _OF_PEOPLE
-        )
-        common = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
+        named = {t.ent_type_ for t in parts if t.i == subject.i or not self._flaws.is_noun(t)} & NAMED
+        called = {t.lower_ for t in head.children if t.dep_ in {"acomp", "attr"}}
+        thing = not subject.ent_type_ or called.isdisjoint(_OF_PEOPLE)
+        small = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
         told = any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
-        word = thing and told and common and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
-        common = named <= _PLACES if single else word
-        return bool(judged and led and common and subject.tag_ in {"NN", "NNP"})
+        word = thing and told and small and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
+        unnamed = named <= _PLACES if single else word
+        return bool(judged and led and unnamed and subject.tag_ in {"NN", "NNP"})
 
     def _takes_back(self, raw: str) -> bool:
         """Whether praise comes behind a "but" that turns from nothing good: "nothing much but good staff"."""
@@ -325,155 +272,20 @@ class SpanFinder:
         if subject is None or subject.lemma_.lower() in _PARTS:
             return None
         tokens = doc[attribute.left_edge.i : attribute.right_edge.i + 1]
-        raw = tokens.text.strip(_EDGE)
+        raw = tokens.text.strip(EDGE)
         if (
             not 2 <= len(tokens) <= 24
             or tokens[0].lower_ not in {"a", "an", "the"}
-            or _ODD.search(raw)
-            or self._speaks(tokens, "first_person")
-            or self._speaks(tokens, "second_person")
+            or ODD.search(raw)
+            or speaks(tokens, "first_person")
+            or speaks(tokens, "second_person")
         ):
             return None
         start = tokens.start_char
         return Span(raw, start, start + len(raw), "identity", attribute.lemma_.lower())
-
-    def _noun_phrases(self, doc: Any, chunk: Any) -> Iterator[Span]:
-        head = chunk.root
-        if head.pos_ not in {"NOUN", "PROPN"} or head.lemma_.lower() in self._lists["generic_heads"]:
-            return
-        if "n't" in head.lower_ or len(head) < 2 or _missed(head):
-            return
-        if head.dep_ == "attr" and syntax.misnames(head.head):
-            return
-        first = next(
-            (t.i for t in chunk if t.pos_ in {"ADJ", "NOUN", "PROPN", "NUM"} or t.tag_ in {"VBN", "VBG"}), None
-        )
-        if first is None or first > head.i:
-            return
-        if doc[first].tag_ == "VBN" and first > 0 and doc[first - 1].pos_ == "ADV":
-            return  # "the opened shop" of a "newly opened shop"
-        # "pav bhaji and ice cream": a chunk in a list keeps its own words; "rolls with cheese" gains its modifier
-        ends = [head.i + 1]
-        for child in head.children:
-            if child.dep_ == "prep" and child.lower_ in {"of", "with", "from"} and child.i == head.i + 1:
-                inner = next((c for c in child.children if c.dep_ == "pobj"), None)
-                whole = inner is not None and not any(c.dep_ in {"prep", "relcl", "acl"} for c in inner.children)
-                if inner is not None and whole and inner.pos_ in {"NOUN", "PROPN"}:
-                    ends.append(inner.i + 1)
-        polarity = self._praised(head)
-        if head.lower_ in self._lists["portions"] and head.i + 1 < len(doc) and doc[head.i + 1].lower_ == "of":
-            ends = ends[1:]  # "the dash" of "a dash of sauce"
-        for end in ends:
-            tokens = doc[first:end]
-            raw = tokens.text
-            if (
-                len(tokens) > 9
-                or syntax.heaps(tokens)
-                or "\n" in raw
-                or raw != raw.strip(_EDGE)
-                or _ODD.search(raw)
-                or any(mark in raw for mark in ',?!;:()/&–"“”')
-                or self._speaks(tokens, "first_person")
-                or self._speaks(tokens, "second_person")
-                or any(t.lower_ in self._lists["anaphora"] or t.lower_.startswith("thank") for t in tokens)
-                or any(t.dep_ not in _MODIFIERS and first <= t.i < head.i for t in tokens)
-                or syntax.tangles(doc[first : head.i])
-                or len(raw) < 4
-                or (len(tokens) == 1 and head.lemma_.lower() in self._lists["bare_heads"])
-                or doc[first].lower_ in {"enjoyed", "loved", "liked", "tried", "ordered", "visited", "tasted"}
-                or (first > 0 and doc[first - 1].lower_ in {"than", "unlike", "like", "without", "not"})
-                or self._flaws.broken(tokens, led=True)
-                or (polarity == "positive" and len(tokens) < 2 and head.dep_ not in {"nsubj", "dobj"})
-            ):
-                continue
-            bare = self._mid_sentence(raw, tokens[0], common=len(tokens) < 2 or tokens[1].text.islower())
-            if (
-                tokens[0].is_sent_start
-                and len(tokens) > 1
-                and all(t.is_title and self._flaws.is_noun(t) for t in tokens)
-            ):
-                bare = raw.lower()  # "Good Delivery" names nothing
-            faint = first < head.i and tokens[0].lower_ in _FAINT_PRAISE and tokens[1].lower_ != "old"
-            plain = bare.split(" ", 1)[1] if faint else bare
-            if plain.lower() in self._lists["bare_heads"]:
-                continue  # "the work" of "keep up the good work"
-            article = next((t.lower_ for t in chunk if t.lower_ in {"a", "an"}), None)
-            start = tokens.start_char
-            shared = (_lemma(head), polarity)
-            for form, kind in ((f"the {plain}", "definite"), (f"{article} {bare}" if article else bare, "own")):
-                yield Span(
-                    form,
-                    start,
-                    start + len(raw),
-                    "np",
-                    *shared,
-                    article=kind,  # type: ignore[arg-type]
-                    names=syntax.names(tokens),
-                    strange=self._flaws.strange(tokens),
-                )
-
-    def _mid_sentence(self, text: str, first: Any, *, common: bool = False) -> str:
-        """`text` as it stands inside a sentence: a capital that only opened its sentence becomes small, and so does
-        that of a `common` word of the dictionary."""
-        if first.is_title and first.lower_ in self._lists["peoples"]:
-            return text
-        begins = first.is_sent_start or first.nbor(-1).is_space or first.nbor(-1).is_punct
-        opened = begins and not first.text.isupper() and first.ent_type_ not in _NAMED
-        last = first.i + 1 == len(first.doc)
-        alone = begins or last or not first.nbor(1).text[:1].isupper()
-        opened |= common and alone and self._flaws.is_noun(first) and not first.text.isupper()
-        return text[0].lower() + text[1:] if opened or first.pos_ not in {"PROPN", "NUM"} else text
-
-    def _praised(self, head: Any) -> Polarity:
-        """What is said of this very noun: by its adjectives, as the subject of "is", or as what is loved or hated.
-
-        Anything looser would hang the praise of one noun on its neighbour.
-        """
-        if any(t.dep_ == "neg" or t.lower_ in {"no", "without", "lack"} for t in (*head.children, head.head)):
-            return "neutral"
-        if head.dep_ == "pobj" and head.head.lower_ != "with":
-            return "neutral"  # "the place for a romantic date" does not praise the date
-        adjectives = " ".join(t.text for t in head.children if t.dep_ in {"amod", "compound"})
-        verb = head.head
-        if (own := self._words.polarity(adjectives)) != "neutral":
-            handed = head.dep_ == "dobj" and verb.lemma_.lower() not in _HAS | _LIKING
-            return "neutral" if handed and own == "positive" else own
-        if any(t.tag_ == "MD" for t in verb.children):
-            return "neutral"  # "the seating could have been better"
-        ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
-        if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "never", "hardly", "neither"}:
-            return "neutral"
-        if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
-            return self._words.polarity(
-                " ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb))
-            )
-        led = verb.head if verb.dep_ == "conj" else verb
-        wished = any(t.tag_ in {"MD", "TO"} for v in (verb, led) for t in v.children)  # "I'd like a half size"
-        likers = {t.lower_ for t in verb.children if t.dep_ == "nsubj"}
-        mine = verb.dep_ != "relcl" and likers <= _MINE  # "for everyone who loves wings" likes none
-        if head.dep_ == "dobj" and verb.lemma_ in _LIKING and not wished and mine:
-            return "positive"
-        return "neutral"
-
-    def _speaks(self, tokens: Any, person: str) -> bool:
-        return any(t.lower_.replace("’", "'") in self._lists[person] for t in tokens)
 
 
 def _exceeds(too: Any, end: int) -> bool:
     """Whether "too" is one of degree, as in "too salty", and adds nothing: "good too along with"."""
     after = too.nbor(1) if too.i + 1 < end else None
     return after is not None and after.pos_ in {"ADJ", "ADV", "VERB"} and after.lower_ not in {"along", "coupled"}
-
-
-def _missed(noun: Any) -> bool:
-    """Whether a noun is only sought, or hard to get: "it is hard to get good bread"."""
-    verb = noun.head
-    while verb.dep_ in {"prep", "pobj", "conj", "compound"} and verb.head.i != verb.i:
-        verb = verb.head
-    governs = [verb, verb.head, *verb.children, *(verb.head.children if verb.dep_ in {"xcomp", "ccomp"} else ())]
-    return verb.pos_ in {"VERB", "AUX", "ADJ"} and any(t.lemma_.lower() in _SEEKS for t in governs)
-
-
-def _lemma(noun: Any) -> str:
-    lemma: str = noun.lemma_.lower()
-    return spellings("en").get(lemma, lemma)
