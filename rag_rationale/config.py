@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         json_schema_extra={"default": "`~/.local/state/rag_rationale`"},
     )
     llm: str = Field(
-        default="gemma-3-270m",
+        default="gemma-3-270m-en-zh",
         description="writer: a registry name, a path to a GGUF file, `provider:model` of LangChain, "
         "`http://host/v1#model` of an OpenAI-compatible server, or `scripted` (no model: rehearsals and tests)",
     )

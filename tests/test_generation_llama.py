@@ -54,7 +54,7 @@ def path_of(name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def gemma() -> Path:
-    return path_of("gemma-3-270m")
+    return path_of("gemma-3-270m-en-zh")
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_a_score_does_not_depend_on_what_is_cached_or_asked_beside_it(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["gemma-3-270m", "smollm2-135m-instruct"])
+@pytest.mark.parametrize("name", ["gemma-3-270m-en-zh", "smollm2-135m-instruct"])
 def test_a_row_tells_the_same_to_the_bit_at_whatever_width(name: str) -> None:
     from rag_rationale.generation.native import Native
 

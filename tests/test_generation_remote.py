@@ -139,7 +139,7 @@ def native_server() -> Iterator[str]:
     tool = Path(__file__).parents[1] / ".cache" / "llama.cpp" / "bin" / "llama-server"
     if not tool.is_file():
         pytest.skip("no llama-server; scripts/llama_tools builds one, in some minutes")
-    model = resolve("gemma-3-270m", "writer", folder=load_settings().models).path
+    model = resolve("gemma-3-270m-en-zh", "writer", folder=load_settings().models).path
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

@@ -327,8 +327,8 @@ def test_a_name_resolves_to_what_its_loader_opens(prepared: Path) -> None:
 
 
 def test_a_name_not_prepared_is_an_error_with_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ModelMissingError, match="Run: rag-rationale models prepare gemma-3-270m"):
-        resolve("gemma-3-270m", "writer", folder=tmp_path)
+    with pytest.raises(ModelMissingError, match="Run: rag-rationale models prepare gemma-3-270m-en-zh"):
+        resolve("gemma-3-270m-en-zh", "writer", folder=tmp_path)
 
 
 def test_a_name_of_another_role_is_refused(tmp_path: Path) -> None:
@@ -377,8 +377,8 @@ def test_names_of_others_are_handed_on(tmp_path: Path, spec: str, role: str, kin
 @pytest.mark.parametrize(
     ("spec", "role", "known"),
     [
-        ("gemma", "writer", "gemma-3-270m, smollm2-135m-instruct"),
-        ("owner/model", "writer", "gemma-3-270m, smollm2-135m-instruct"),
+        ("gemma", "writer", "gemma-3-270m, gemma-3-270m-en-zh, smollm2-135m-instruct"),
+        ("owner/model", "writer", "gemma-3-270m, gemma-3-270m-en-zh, smollm2-135m-instruct"),
         ("scripted", "embedder", "multilingual-e5-small, all-minilm-l6-v2"),
     ],
 )

@@ -63,7 +63,7 @@ def test_every_part_holds_on_the_scripted_engine(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_real_engine_stays_and_lets_go_of_clients_that_die(tmp_path: Path) -> None:
-    model = load_settings().models / "gemma-3-270m"
+    model = load_settings().models / "gemma-3-270m-en-zh"
     if not model.exists():
         pytest.skip("needs the default model")
     found = _soak(tmp_path, "--only", "flow", "leaving", "--requests", "24", "--leavers", "3")

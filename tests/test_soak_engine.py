@@ -148,7 +148,7 @@ def test_cells_that_nobody_frees_are_told(script: ModuleType, monkeypatch: pytes
 
 @pytest.mark.slow
 def test_the_real_engine_passes_with_flat_memory(tmp_path: Path) -> None:
-    if not (load_settings().models / "gemma-3-270m").exists():
+    if not (load_settings().models / "gemma-3-270m-en-zh").exists():
         pytest.skip("needs the default model")
     told = tmp_path / "told.json"
     command = [sys.executable, str(SOAK), "--slots", "300", "--kinds", "30", "--context", "512", "--json", str(told)]

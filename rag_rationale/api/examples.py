@@ -79,7 +79,7 @@ RATIONALE: dict[str, Any] = {
     "provenance": {
         "index": "shop@20260301T020000Z",
         "template": "default@3f2a91c04d7e",
-        "model": "gemma-3-270m",
+        "model": "gemma-3-270m-en-zh",
         "embedder": "multilingual-e5-small",
         "verifier": "lexical-1",
         "seed": 0,

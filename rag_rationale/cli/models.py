@@ -11,7 +11,7 @@ from rag_rationale.cli.progress import ProgressLine
 from rag_rationale.config import load_settings
 from rag_rationale.models import list_models, load_registry, prepare, verify_models
 
-DEFAULTS = ("gemma-3-270m", "multilingual-e5-small", "en-core-web-sm")
+DEFAULTS = ("gemma-3-270m-en-zh", "multilingual-e5-small", "en-core-web-sm")
 
 
 def add_commands(commands: Any) -> None:

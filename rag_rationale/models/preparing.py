@@ -17,7 +17,7 @@ from filelock import FileLock
 from rag_rationale.errors import ModelError, ModelHashError, ModelMissingError
 from rag_rationale.models.encoder import write_encoder
 from rag_rationale.models.packages import PackageFile, find_files
-from rag_rationale.models.registry import KnownModel, known_model
+from rag_rationale.models.registry import REGISTRY, KnownModel, known_model
 from rag_rationale.types import Progress
 
 SEAL = "model.json"
@@ -46,7 +46,7 @@ def prepare(
         into.mkdir(parents=True, exist_ok=True)
         with FileLock(into / f".{name}.lock"):
             if not is_prepared(model, folder):
-                _check_space(into, model)
+                _check_space(into, model, files)
                 _build(model, files, folder, progress)
     except OSError as error:
         raise ModelError(
@@ -87,13 +87,18 @@ def missing(model: KnownModel, folder: Path) -> ModelMissingError:
     )
 
 
-def _check_space(into: Path, model: KnownModel) -> None:
+def _check_space(into: Path, model: KnownModel, files: list[PackageFile]) -> None:
     free = shutil.disk_usage(into).free
-    if free < model.size + _SPARE:
+    needed = model.size + _SPARE + (_size(files) if model.recipe == "trim" else 0)
+    if free < needed:
         raise ModelError(
-            f"{into} has {free >> 20} MB free; {model.name} needs {(model.size + _SPARE) >> 20} MB.",
+            f"{into} has {free >> 20} MB free; {model.name} needs {needed >> 20} MB.",
             remedy="Make room, or set RAG_RATIONALE_MODELS to a folder on another disk.",
         )
+
+
+def _size(files: list[PackageFile]) -> int:
+    return sum(file.path.stat().st_size for file in files)
 
 
 def _build(model: KnownModel, files: list[PackageFile], folder: Path, progress: Progress) -> None:
@@ -121,14 +126,20 @@ def _write(model: KnownModel, files: list[PackageFile], folder: Path, progress: 
                 pass
         write_encoder(files[0].path, folder, prefixes=model.prefixes, progress=progress)
         return
-    done = 0
+    done, total = 0, _size(files)
     for file in files:
         target = folder / file.target
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("ab") as out:
             for block in file.blocks():
                 done += out.write(block)
-                progress("copying", done, model.size)
+                progress("copying", done, total)
+    if model.recipe == "trim" and model.joined and model.kept:
+        from rag_rationale.models.trimming import read_kept, trim_vocabulary  # its library is slow to import
+
+        whole = folder / model.joined
+        trim_vocabulary(whole, folder / model.load, read_kept(REGISTRY.parent / model.kept), progress=progress)
+        whole.unlink()
 
 
 def _check_files(model: KnownModel, folder: Path) -> dict[str, int]:

@@ -55,7 +55,8 @@ class KnownModel(_Row):
     """One model of the registry.
 
     `load` is what its loader opens, relative to the prepared folder ("." for the folder). `size` counts the prepared
-    bytes. `results` pins the files a recipe makes; a copied file is pinned by its source. `prefixes` go before a text
+    bytes. `results` pins the files a recipe makes; a copied file is pinned by its source. `trim` joins parts as `copy`
+    does and leaves of the vocabulary what the file `kept`, beside the registry, says. `prefixes` go before a text
     to embed, by its role. `licence_file` and `notice` are what its licence asks to be handed on.
     """
 
@@ -71,7 +72,8 @@ class KnownModel(_Row):
     prompting: Prompting = "none"
     context: int | None = Field(default=None, gt=0)
     prefixes: dict[TextRole, str] = Field(default_factory=dict)
-    recipe: Literal["copy", "dequantise"] = "copy"
+    recipe: Literal["copy", "dequantise", "trim"] = "copy"
+    kept: Inside | None = None
     sources: tuple[Source, ...] = Field(min_length=1)
     results: dict[Inside, Sha256] = Field(default_factory=dict)
 
@@ -81,10 +83,15 @@ class KnownModel(_Row):
         copied = {
             path: sha256
             for source in self.sources
-            if self.recipe == "copy" and source.join is None
+            if self.recipe != "dequantise" and source.join is None
             for path, sha256 in source.files.items()
         }
         return dict(sorted({**copied, **self.results}.items()))
+
+    @property
+    def joined(self) -> str | None:
+        """The file that parts are joined to, if any."""
+        return next((source.join for source in self.sources if source.join), None)
 
     @property
     def requirements(self) -> tuple[str, ...]:
@@ -94,7 +101,8 @@ class KnownModel(_Row):
     @model_validator(mode="after")
     def _names_files_it_holds(self) -> Self:
         files = self.files
-        wanted = {self.licence_file, None if self.load == "." else self.load, *(s.join for s in self.sources)} - {None}
+        joined = self.joined if self.recipe == "copy" else None
+        wanted = {self.licence_file, None if self.load == "." else self.load, joined} - {None}
         if missing := wanted - files.keys():
             raise ValueError(f"{self.name} pins no file {', '.join(sorted(map(str, missing)))}")
         return self
