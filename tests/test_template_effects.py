@@ -262,7 +262,7 @@ def test_the_temperature_draws_from_the_softmax_of_what_the_ranking_is_worth(tmp
         (mine / "en.v1.prompt").write_text(text % temperature, "utf-8")
         template = TemplateStore(tmp_path / "prompts").get("mine@v1", language="en")
         made = [
-            Ranker(template, Reads(), lambda _: 0.5, fit, alike, title="Tide Table", own=None, salt=str(n))
+            Ranker(template, Reads(), lambda _: 0.5, lambda _: 0, fit, alike, title="Tide Table", own=None, salt=str(n))
             for n in range(900)
         ]
         return sum(r.best(drafts, hurry=False) == 1 for r in made) / len(made)

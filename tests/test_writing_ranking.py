@@ -46,7 +46,7 @@ def ranker(asked: list[str] | None = None) -> Ranker:
         return [0.6 if own.split()[1] == theirs.split()[1] else 0.0 for own, theirs in pairs]
 
     template = TemplateStore(load_settings().prompts).get("default", language="en")
-    return Ranker(template, Reads(), lambda _: 0.5, fit, alike, title="Tide Table", own=None)
+    return Ranker(template, Reads(), lambda _: 0.5, lambda _: 0, fit, alike, title="Tide Table", own=None)
 
 
 def test_of_drafts_that_read_and_tell_alike_the_one_that_fits_the_user_is_served() -> None:

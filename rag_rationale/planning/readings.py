@@ -17,6 +17,8 @@ from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity,
 
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
+_CHEAP = re.compile(r"\bcheap", re.IGNORECASE)
+_UNUSUAL = 1  # pairs of words in a span that hardly anybody else put together; of spans with more, a quarter is flawed
 _SURE = 0.1  # probability from which the index's head is sure of what a passage does not praise
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
 
@@ -124,6 +126,10 @@ class Reader:
         lang = detect_language(own, default=self.language)
         return 0.0 if is_platitude(own, lang) else self._rarity.telling(substance(own, lang))
 
+    def unusual(self, words: str) -> int:
+        """How many pairs of neighbouring words hardly anybody else in the index wrote, the item's own name aside."""
+        return sum(self._rarity.unusual(part) for part in self._title.split(words))
+
     def share(self, entry: Entry) -> float:
         """The share of items that list this entry."""
         return self._rarity.share(entry)
@@ -149,7 +155,7 @@ class Reader:
             and self._says_so(span, evidence)
             and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
-            and not (evidence.side != "item" and self._misspells(span))
+            and not (evidence.side != "item" and (self._misspells(span) or self.unusual(span.text) > _UNUSUAL))
         ]
 
     def _weighed(self, evidence: Evidence, analyser: Analyser) -> Iterator[Span]:
@@ -237,9 +243,9 @@ def _judged(span: Span, evidence: Evidence) -> Span:
     """The span with its polarity by both witnesses, as far as its passage's vector tells.
 
     A clause that the head speaks against may still be the one kind word of its passage: the verifier asks again. Of a
-    noun phrase only its words can praise.
+    noun phrase only its words can praise. That something is cheap is praise or complaint by what is: neither is told.
     """
     worded = span.shape != "np"
-    if evidence.praise is None or worded != (span.polarity == "neutral"):
+    if evidence.praise is None or worded != (span.polarity == "neutral") or (worded and _CHEAP.search(span.text)):
         return span
     return replace(span, polarity=leaning(span.polarity, evidence.praise))

@@ -11,6 +11,7 @@ from string import ascii_lowercase
 
 from rag_rationale.language.lexicon import confusions, spellings
 from rag_rationale.retrieval.listings import Entry, Listings
+from rag_rationale.retrieval.usage import Usage
 from rag_rationale.types import Item, Language, Passage
 
 _SAMPLE_AT_LEAST = 20  # passages of a language below which no word is called common
@@ -25,12 +26,13 @@ _TOKEN = re.compile(r"[A-Za-z0-9]+|[\u3400-\u9fff]")
 
 class Rarity:
     """Inverse document frequency of words over a sample of an index's passages, per language, and of listed entries
-    over a sample of its items.
+    over a sample of its items; and pairs of words over a larger sample, `spoken`.
 
     Words are letters-and-digits runs, and pairs of Han characters, so that one measure serves both languages.
     """
 
-    def __init__(self, passages: Sequence[Passage], items: Sequence[Item] = ()) -> None:
+    def __init__(self, passages: Sequence[Passage], items: Sequence[Item] = (), spoken: Sequence[Passage] = ()) -> None:
+        self._usage = Usage(spoken)
         self._listings = Listings(items)
         self._total: Counter[Language] = Counter(p.lang for p in passages)
         self._counts: dict[Language, Counter[str]] = {"en": Counter(), "zh": Counter()}
@@ -89,6 +91,10 @@ class Rarity:
         In an index too small to tell, every word is unheard.
         """
         return not self.hears or len(self._items.get(word.lower(), ())) < _EVERYWHERE
+
+    def unusual(self, words: str) -> int:
+        """How many pairs of neighbouring words hardly anybody wrote; 0 where the index is too small to tell."""
+        return self._usage.unusual(words)
 
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: the rarity of each distinct one, saturating."""

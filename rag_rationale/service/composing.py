@@ -75,7 +75,9 @@ class Composition:
         salt = f"{request.seed}\0{request.user.id}\0{item.item_id}"
         self._writer = Writer(template, reader, salt=salt)
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
-        self._ranker = Ranker(template, engine, reader.telling, fit, fit.alike, title=item.title, own=own, salt=salt)
+        self._ranker = Ranker(
+            template, engine, reader.telling, reader.unusual, fit, fit.alike, title=item.title, own=own, salt=salt
+        )
         self._verifier = Verifier(
             analysers,
             language=template.language,

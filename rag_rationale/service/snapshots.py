@@ -19,6 +19,7 @@ from rag_rationale.service.embedders import Embedders
 from rag_rationale.types import Embedder, Manifest, SourceReply
 
 _SAMPLE = 4000  # passages whose words are counted when an index is opened
+_SPOKEN = 20_000  # passages whose pairs of words are counted then, in a second
 _ITEMS = 400  # items whose listed facts are counted then
 _HIDDEN = "█"
 PATIENCE = 1.0
@@ -134,7 +135,12 @@ class Snapshots:
             version = current_version(index_root(self._folder, name))
             snapshot = open_snapshot(self._folder, name, version=version)
             self.on_open(snapshot)
-            rarity = Rarity(snapshot.sample_passages(_SAMPLE), snapshot.sample_items(_ITEMS))
+            samples = (
+                snapshot.sample_passages(_SAMPLE),
+                snapshot.sample_items(_ITEMS),
+                snapshot.sample_passages(_SPOKEN),
+            )
+            rarity = Rarity(*samples)
             fresh = OpenIndex(snapshot, self._embedders.of(snapshot.manifest), rarity)
         except Exception as error:
             with self._lock:

@@ -138,7 +138,7 @@ class Flaws:
             lacks = token.pos_ in {"NOUN", "PROPN"} and not (led and token.left_edge.i == tokens.start)
             if lacks and (told := self._bare(token)):
                 yield told
-            if told := _misformed(token):
+            if told := _misformed(token) or _misjoined(token):
                 yield told
             if not led and self.owns_bare(token):
                 yield f"no article: {token}’s"
@@ -283,6 +283,15 @@ def _misformed(token: Any) -> str | None:
         return "it's for its"
     if token.lower_ == "more" and token.head.tag_ in {"JJR", "RBR"} and token.head.i == after.i:
         return f"more {after}"
+    return None
+
+
+def _misjoined(token: Any) -> str | None:
+    """A word joined to one that it does not go with: "good quality and hygienic", "the rice taste"."""
+    if token.dep_ == "conj" and token.pos_ == "ADJ" and token.head.pos_ == "NOUN" and token.head.head.i == token.head.i:
+        return f"{token.head} and {token}"
+    if token.lower_ == "taste" and any(t.dep_ == "compound" and t.pos_ == "NOUN" for t in token.children):
+        return f"of the taste: {token.nbor(-1)} taste"
     return None
 
 

@@ -164,13 +164,15 @@ class NounPhrases:
             return "neutral"  # "the place for a romantic date" does not praise the date
         adjectives = " ".join(t.text for t in head.children if t.dep_ in {"amod", "compound"})
         verb = head.head
+        ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
+        if ahead & {"never", "hardly", "seldom", "rarely"}:
+            return "neutral"
         if (own := self._words.polarity(adjectives)) != "neutral":
             handed = head.dep_ == "dobj" and verb.lemma_.lower() not in _HAS | _LIKING
             return "neutral" if handed and own == "positive" else own
         if any(t.tag_ == "MD" for t in verb.children):
             return "neutral"  # "the seating could have been better"
-        ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
-        if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "never", "hardly", "neither"}:
+        if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "neither"}:
             return "neutral"
         if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
             return self._words.polarity(

@@ -13,7 +13,8 @@ from rag_rationale.types import Polarity
 _IRREALIS = re.compile(
     r"\b(?:could|should|would|might|may|if|unless|wish|hope|hoped|hoping|expect|expected|expecting|supposed|used to|"
     r"no longer|earlier|previously|claims?|claimed|so-called|was told|were told|sadly not|instead of|other than|"
-    r"sometimes|ha(?:s|ve) to be|except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied)|can improve|"
+    r"sometimes|maybe|perhaps|probably|seldom|rarely|"
+    r"ha(?:s|ve) to be|except|apart from|nobody|no one|not that|doubt\w*|den(?:y|ies|ied)|can improve|"
     r"needs? (?:to (?:be|have|improve|get|work)|(?:some |more |a lot of |much )?(?:better|improv\w+|more))|"
     r"can (?:\w+ly )?(?:be|get|do|taste) "
     r"(?:a (?:bit|little|lot) |\w+ly |much |made |even |way )*(?:better|improved|more))\b"

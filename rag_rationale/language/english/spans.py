@@ -189,6 +189,8 @@ class SpanFinder:
             or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
             or raw.split()[-1].lower() in self._lists["discourse"]
             or not syntax.agrees(subject, head)
+            or (verb := syntax.finite(head)) is None
+            or not subject.i < verb.i < end  # "(was) finger licking good"
             or syntax.heaps(tokens)
             or syntax.misses(doc, start, end)
             or self._praises_first(subject)

@@ -1,0 +1,49 @@
+"""Usage: pairs of words that people of an index put next to each other."""
+
+from __future__ import annotations
+
+from rag_rationale.retrieval.usage import Usage, pairs
+from rag_rationale.types import Language, Passage
+
+
+def said(*texts: str, author: str | None = None, lang: Language = "en") -> list[Passage]:
+    return [
+        Passage(f"p{n}", "review", f"r{n}", "text", "i", 0, len(t), t, lang, user_id=author)
+        for n, t in enumerate(texts)
+    ]
+
+
+def test_a_pair_that_three_people_wrote_is_usual() -> None:
+    usage = Usage(said(*["The food was good."] * 197, *["The staff was good."] * 3, *["The seething was."] * 2))
+    assert usage.unusual("The food was good") == usage.unusual("The staff was good") == 0
+    assert usage.unusual("the seething was good") == 2
+    assert usage.unusual("the food was relaxing") == 1
+    assert usage.unusual("good was the food") == 2
+
+
+def test_one_person_who_repeats_herself_makes_nothing_usual() -> None:
+    often = said(*["The seething was good."] * 9, author="u1")
+    usage = Usage([*often, *said(*["The food was good."] * 200)])
+    assert usage.unusual("the food was good") == 0
+    assert usage.unusual("the seething") == 1
+
+
+def test_where_an_index_is_too_small_to_tell_nothing_is_unusual() -> None:
+    few = said(*["The food was good."] * 199)
+    various = said(*(f"Word{n} follows{n} another{n}" for n in range(400)))
+    for passages in ([], few, various):
+        assert Usage(passages).unusual("relaxing seething") == 0
+
+
+def test_chinese_is_not_looked_at() -> None:
+    assert Usage(said(*["服务很好"] * 200, lang="zh")).unusual("好很务服") == 0
+
+
+def test_marks_and_numbers_count_as_words() -> None:
+    assert pairs("Didn’t like 2 pizzas, sadly") == [
+        ("didn’t", "like"),
+        ("like", "2"),
+        ("2", "pizzas"),
+        ("pizzas", ","),
+        (",", "sadly"),
+    ]
