@@ -17,6 +17,7 @@ from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity,
 
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
+_GOES_ON = re.compile(r"[ ,]*\b(?:and|but|so|because|until|when)\b", re.IGNORECASE)  # what is cut off may turn it
 _CHEAP = re.compile(r"\bcheap", re.IGNORECASE)
 _UNUSUAL = 1  # pairs of words in a span that hardly anybody else put together; of spans with more, a quarter is flawed
 _SURE = 0.1  # probability from which the index's head is sure of what a passage does not praise
@@ -155,6 +156,7 @@ class Reader:
             and self._says_so(span, evidence)
             and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
+            and not (span.shape == "np" and _names_the_item(span, evidence.title))
             and not (evidence.side != "item" and (self._misspells(span) or self.unusual(span.text) > _UNUSUAL))
         ]
 
@@ -163,7 +165,8 @@ class Reader:
         text, lang = evidence.passage.text, evidence.passage.lang
         for span in analyser.spans(text):
             if evidence.side != "item":
-                yield _judged(span, evidence)
+                cut = span.shape != "np" and _GOES_ON.match(text, span.end)
+                yield span if cut else _judged(span, evidence)
             elif span.shape != "quote" and evidence.passage.field.startswith("features"):
                 continue  # 自助洗衣房 is a label, whatever its words could be elsewhere
             elif self._asked or not drawbacks.turned(text, span.end, lang):
@@ -207,6 +210,12 @@ class Reader:
             if towards < _FAINT:
                 return False
         return not analyser.irrealis(around(evidence.passage.text, span.start, span.end))
+
+
+def _names_the_item(span: Span, title: str) -> bool:
+    """Whether a noun phrase is nothing but words of its item's title: "the Mazzo" of "Mazzo - Executive Apartments"."""
+    words = _LETTERS.findall(span.text.lower().removeprefix("the "))
+    return bool(words) and set(words) <= set(_LETTERS.findall(title.lower()))
 
 
 def _tells_a_story(span: Span, evidence: Evidence, analyser: Analyser) -> bool:

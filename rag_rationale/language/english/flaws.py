@@ -287,9 +287,13 @@ def _misformed(token: Any) -> str | None:
 
 
 def _misjoined(token: Any) -> str | None:
-    """A word joined to one that it does not go with: "good quality and hygienic", "the rice taste"."""
+    """A word joined to one that it does not go with: "good quality and hygienic", "was good and the best place", and
+    "the rice taste"."""
     if token.dep_ == "conj" and token.pos_ == "ADJ" and token.head.pos_ == "NOUN" and token.head.head.i == token.head.i:
         return f"{token.head} and {token}"
+    judged = any(t.dep_ == "acomp" and t.i < token.i for t in token.head.children)
+    if token.dep_ == "conj" and token.pos_ == "NOUN" and (token.head.dep_ == "acomp" or judged):
+        return f"{token.head} and {token}"  # "the food was good and the best place"
     if token.lower_ == "taste" and any(t.dep_ == "compound" and t.pos_ == "NOUN" for t in token.children):
         return f"of the taste: {token.nbor(-1)} taste"
     return None

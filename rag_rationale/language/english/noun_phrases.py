@@ -98,12 +98,11 @@ class NounPhrases:
         for child in head.children:
             if child.dep_ == "prep" and child.lower_ in {"of", "with", "from"} and child.i == head.i + 1:
                 inner = next((c for c in child.children if c.dep_ == "pobj"), None)
-                whole = inner is not None and not any(c.dep_ in {"prep", "relcl", "acl"} for c in inner.children)
-                if inner is not None and whole and inner.pos_ in {"NOUN", "PROPN"}:
+                if child.lower_ == "of":
+                    ends = []  # "the design" of "the design of their menu card"
+                if inner is not None and self._ends(inner, of=child.lower_ == "of"):
                     ends.append(inner.i + 1)
         polarity = self.praise(head)
-        if head.lower_ in self._lists["portions"] and head.i + 1 < len(doc) and doc[head.i + 1].lower_ == "of":
-            ends = ends[1:]  # "the dash" of "a dash of sauce"
         for end in ends:
             tokens = doc[first:end]
             raw = tokens.text
@@ -111,6 +110,8 @@ class NounPhrases:
                 len(tokens) > 9
                 or syntax.heaps(tokens)
                 or "\n" in raw
+                or " - " in raw
+                or any(t.tag_ == "JJR" for t in tokens)
                 or raw != raw.strip(EDGE)
                 or ODD.search(raw)
                 or any(mark in raw for mark in ',?!;:()/&–"“”')
@@ -153,6 +154,15 @@ class NounPhrases:
                     strange=self._flaws.strange(tokens),
                 )
 
+    def _ends(self, noun: Any, *, of: bool) -> bool:
+        """Whether a phrase may end with this noun: "the taste of the variety" tells nothing, "the taste of chicken" of
+        "chicken tikka biryani" something else, and "the taste with the calm hall" joins what was told apart."""
+        more = any(t.dep_ in {"prep", "relcl", "acl"} for t in noun.children)
+        goes_on = noun.i + 1 < len(noun.doc) and noun.nbor(1).pos_ in {"NOUN", "PROPN"}
+        named = noun.pos_ in {"NOUN", "PROPN"} and noun.lower_ not in self._lists["bare_heads"]
+        apart = not of and any(t.lower_ == "the" for t in noun.children)
+        return named and not (more or goes_on or apart)
+
     def praise(self, head: Any) -> Polarity:
         """What is said of this very noun: by its adjectives, as the subject of "is", or as what is loved or hated.
 
@@ -165,7 +175,8 @@ class NounPhrases:
         adjectives = " ".join(t.text for t in head.children if t.dep_ in {"amod", "compound"})
         verb = head.head
         ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
-        if ahead & {"never", "hardly", "seldom", "rarely"}:
+        turned = head.i + 1 < len(head.doc) and head.nbor(1).lower_ == "but"  # "nice shakes but of late without taste"
+        if turned or ahead & {"never", "hardly", "seldom", "rarely"}:
             return "neutral"
         if (own := self._words.polarity(adjectives)) != "neutral":
             handed = head.dep_ == "dobj" and verb.lemma_.lower() not in _HAS | _LIKING

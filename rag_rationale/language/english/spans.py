@@ -17,7 +17,21 @@ from rag_rationale.language.english.showing import EDGE, NAMED, ODD, lemma, mid_
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.types import Span
 
-_TELLS = {"say", "tell", "claim", "state", "inform", "promise", "assure", "mention", "insist", "argue", "pretend"}
+_TELLS = {
+    "say",
+    "tell",
+    "claim",
+    "state",
+    "inform",
+    "promise",
+    "assure",
+    "mention",
+    "insist",
+    "argue",
+    "pretend",
+    "hear",
+    "read",
+}
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
 _NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
 _PLACES = {"GPE", "LOC", "NORP", "FAC"}
