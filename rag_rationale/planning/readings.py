@@ -18,6 +18,7 @@ from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity,
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
 _GOES_ON = re.compile(r"[ ,]*\b(?:and|but|so|because|until|when)\b", re.IGNORECASE)  # what is cut off may turn it
+_HERE = re.compile(r"\bhere\b", re.IGNORECASE)  # where the user was, beside "here, one reviewer says"
 _CHEAP = re.compile(r"\bcheap", re.IGNORECASE)
 _UNUSUAL = 1  # pairs of words in a span that hardly anybody else put together; of spans with more, a quarter is flawed
 _SURE = 0.1  # probability from which the index's head is sure of what a passage does not praise
@@ -157,6 +158,7 @@ class Reader:
             and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
             and not (span.shape == "np" and _names_the_item(span, evidence.title))
+            and not (evidence.side == "history" and _HERE.search(span.text))
             and not (evidence.side != "item" and (self._misspells(span) or self.unusual(span.text) > _UNUSUAL))
         ]
 
@@ -166,7 +168,9 @@ class Reader:
         for span in analyser.spans(text):
             if evidence.side != "item":
                 cut = span.shape != "np" and _GOES_ON.match(text, span.end)
-                yield span if cut else _judged(span, evidence)
+                judged = span if cut else _judged(span, evidence)
+                told = lang == "zh" or span.shape != "quote" or analyser.negations(span.text)
+                yield judged if told or judged.polarity != "negative" else span  # "it was late when we reached here"
             elif span.shape != "quote" and evidence.passage.field.startswith("features"):
                 continue  # 自助洗衣房 is a label, whatever its words could be elsewhere
             elif self._asked or not drawbacks.turned(text, span.end, lang):

@@ -30,7 +30,7 @@ _ADDRESSES = re.compile(
     re.IGNORECASE,
 )
 _SHORT = 12  # words of a judgement without a verb
-_SPEAKS = {"VERB", "AUX"}
+_SPEAKS, _NOUNS = {"VERB", "AUX"}, {"NOUN", "PROPN"}
 _QUANTIFIES = {"more", "most", "much", "less", "little", "enough", "such", "each", "every", "another", "any", "some"}
 _OF_MANY = frozenset(("all", "both", "these", "those"))
 _SET = frozenset(("due", "full", "last", "next", "first", "short"))  # "in due time", "at first sight"
@@ -143,6 +143,8 @@ class Flaws:
             if not led and self.owns_bare(token):
                 yield f"no article: {token}’s"
         yield from _runs(tokens)
+        if told := _two_as_one(tokens):
+            yield told
 
     def addresses(self, tokens: Any) -> bool:
         """Whether words are to somebody else than who reads them: thanks, cheers, questions."""
@@ -214,6 +216,20 @@ class Flaws:
         return f"no article: {noun}" if single and (left or alone) else None
 
 
+def _two_as_one(tokens: Any) -> str | None:
+    """Two nouns joined before the first verb, which has the number of one, however they are parsed: "the name of the
+    place and the view is lovely"."""
+    verb = next((t for t in tokens if t.tag_ in syntax.FINITE), None)
+    if verb is None or verb.lower_ not in _ONE or verb.i < tokens.start + 3 or verb.nbor(-1).pos_ not in _NOUNS:
+        return None
+    ands = [t for t in tokens.doc[tokens.start + 1 : verb.i] if t.text == "and"]
+    joined = [t for t in ands if t.nbor(-1).pos_ in _NOUNS]
+    if len(joined) != 1 or any(t.text == "," for t in tokens.doc[tokens.start : verb.i]):
+        return None
+    led = any(t.pos_ == "ADP" for t in tokens.doc[tokens.start : joined[0].i])
+    return f"{joined[0].nbor(-1)} and {verb}" if not led or joined[0].nbor(1).pos_ == "DET" else None
+
+
 def _opens_with_a_deed(tokens: Any) -> bool:
     """Whether words begin with what somebody unnamed did: "Ordered a soup from there, it was cold"."""
     return tokens[0].lower_ in _DEEDS or (tokens[0].tag_ == "VBD" and tokens[0].pos_ == "VERB")
@@ -266,6 +282,9 @@ def _misformed(token: Any) -> str | None:
     after, third = (doc[i + n] if i + n < len(doc) else None for n in (1, 2))
     if (aux := _helped(token)) is not None and token.tag_ in {"VBD", "VBN", "VBZ"}:
         return f"{aux} {token}"
+    bare = all(t.dep_ not in {"aux", "auxpass"} for t in token.children)
+    if token.tag_ in {"VBD", "VBN"} and bare and before is not None and before.lower_ == "not" and before.head.i == i:
+        return f"not {token}"  # "the rice not baked"
     passive = any(t.dep_ == "auxpass" for t in token.head.children)
     if token.lower_ in _RATES and token.dep_ in {"acomp", "advmod", "oprd"} and passive and token.head.i < i:
         return f"{token.head} {token}"  # "orders are taken good"
