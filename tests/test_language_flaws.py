@@ -241,6 +241,8 @@ def test_what_needs_care_is_not_praised(known: Mapping[Language, Analyser]) -> N
         "Nice soup but losing its warmth of late.",
         "We loved the taste of the variety.",
         "We loved the design of it.",
+        "The view of the other hut is better.",
+        "I heard this hut serves good coffee.",
     ],
 )
 def test_what_is_only_sought_compared_or_said_of_everything_is_not_singled_out(

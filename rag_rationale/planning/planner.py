@@ -149,7 +149,7 @@ class Planner:
                 continue
             mentioned = kind == "merit" and not self._reader.obvious(aspect.lemma)
             for tally in (judged, aspect.mentions) if mentioned else (judged,):
-                led = _led(tally, first, fresh)
+                led = _led(tally, first, fresh, last=against)
                 cited = [m.evidence for m in led.mentions[:CITED] if fresh.allows(m.evidence)]
                 if counts(tally) and len(cited) == CITED:
                     sides = {"theirs": led}
@@ -206,10 +206,18 @@ class Planner:
                 yield Plan(kind, {"theirs": tuple(distinct[:2])}, aspect=head, polarity=polarity)
 
 
-def _led(tally: Tally, first: Sequence[Mention], fresh: Fresh) -> Tally:
-    """The tally with these mentions before those of the other authors, and what may be cited before what may not."""
+def _led(tally: Tally, first: Sequence[Mention], fresh: Fresh, *, last: Tally | None = None) -> Tally:
+    """The tally with these mentions before those of the other authors, and what may be cited before what may not; of
+    what only mentions, the authors of `last`, who judge otherwise, come last."""
+    others = {m.evidence.passage.author for m in last.mentions} if last else set()
     authors = {m.evidence.passage.author for m in tally.mentions}
     led = [m for m in first if m.evidence.passage.author in authors]
     ahead = {m.evidence.passage.author for m in led}
     rest = [m for m in tally.mentions if m.evidence.passage.author not in ahead]
-    return replace(tally, mentions=(*led, *sorted(rest, key=lambda m: not fresh.allows(m.evidence))))
+    return replace(
+        tally,
+        mentions=(
+            *led,
+            *sorted(rest, key=lambda m: (not fresh.allows(m.evidence), m.evidence.passage.author in others)),
+        ),
+    )

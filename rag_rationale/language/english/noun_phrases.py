@@ -176,7 +176,7 @@ class NounPhrases:
         verb = head.head
         ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
         turned = head.i + 1 < len(head.doc) and head.nbor(1).lower_ == "but"  # "nice shakes but of late without taste"
-        if turned or ahead & {"never", "hardly", "seldom", "rarely"}:
+        if turned or ahead & {"never", "hardly", "seldom", "rarely", "heard", "hear"}:
             return "neutral"
         if (own := self._words.polarity(adjectives)) != "neutral":
             handed = head.dep_ == "dobj" and verb.lemma_.lower() not in _HAS | _LIKING
@@ -185,6 +185,8 @@ class NounPhrases:
             return "neutral"  # "the seating could have been better"
         if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "neither"}:
             return "neutral"
+        if any(t.tag_ == "JJR" for t in verb.children):
+            return "neutral"  # "the view of the other branch is better"
         if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
             return self._words.polarity(
                 " ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb))

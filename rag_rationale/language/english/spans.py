@@ -88,7 +88,11 @@ class SpanFinder:
         if last is None or (last.lower_ in {"that", "this", "those", "these"} and last.dep_ in {"pobj", "dobj"}):
             return  # "one star less only for that"
         end = last.i if syntax.joins_nothing(last) else sentence.end
-        if first is None or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : end]) <= 40:
+        if (
+            first is None
+            or first.lower_ in {"he", "she"}
+            or not 5 <= sum(t.is_alpha for t in sentence.doc[first.i : end]) <= 40
+        ):
             return
         tokens = sentence.doc[first.i : end]
         raw = tokens.text.strip().rstrip(".,;: ")
