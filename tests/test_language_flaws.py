@@ -265,7 +265,7 @@ def test_only_what_is_offered_or_judged_is_praised_by_its_adjective(known: Mappi
     assert praised("The hut has lovely trails nearby.") == {"trail"}
     assert praised("They serve excellent soup.") == {"soup"}
     assert praised("Our friends enjoyed their soup.") == set()
-    assert praised("We enjoyed the soup.") == {"soup"}
+    assert praised("We enjoyed the soup.") == praised("I love the soup more than anything.") == {"soup"}
     assert praised("We visited a newly opened lovely shop.") == set()
 
 

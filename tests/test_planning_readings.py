@@ -89,3 +89,27 @@ def test_a_name_that_is_a_word_as_well_takes_no_article(known: Mapping[Language,
         reading = reader.read(Evidence("e", passage, "review", title, score=0.0, event=None, rating=2.0))
         told += [s.text for s in reading.spans if s.shape == "clause"]
     assert told == ["Gravity was thin", "the gravity was thin"]
+
+
+def test_an_item_s_own_name_is_nothing_to_single_out(known: Mapping[Language, Analyser]) -> None:
+    def phrases(text: str, title: str) -> set[str]:
+        reader = Reader(
+            known, language="en", title="Oak Inn", known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
+        )
+        passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
+        reading = reader.read(Evidence("e", passage, "history", title, score=0.0, event="review", rating=5.0))
+        return {s.text for s in reading.spans if s.shape == "np"}
+
+    assert phrases("We loved the Mazzo.", "Mazzo - Executive Apartments") == set()
+    assert "the garden" in phrases("We loved the garden.", "Garden House")
+
+
+def test_what_was_here_is_not_told_beside_another_here(known: Mapping[Language, Analyser]) -> None:
+    text = "The soup served here is warm and lovely."
+    passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
+    reader = Reader(
+        known, language="en", title="Oak Inn", known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
+    )
+    for side, told in (("history", False), ("review", True)):
+        reading = reader.read(Evidence(side, passage, side, "Elm Inn", score=0.0, event="review", rating=5.0))  # type: ignore[arg-type]
+        assert any("here" in s.text for s in reading.spans) == told

@@ -217,9 +217,11 @@ class Reader:
 
 
 def _names_the_item(span: Span, title: str) -> bool:
-    """Whether a noun phrase is nothing but words of its item's title: "the Mazzo" of "Mazzo - Executive Apartments"."""
-    words = _LETTERS.findall(span.text.lower().removeprefix("the "))
-    return bool(words) and set(words) <= set(_LETTERS.findall(title.lower()))
+    """Whether a noun phrase is nothing but the item's name: "the Mazzo" of "Mazzo - Executive Apartments", but not "the
+    garden" of "Garden House"."""
+    words = _LETTERS.findall(span.text.removeprefix("the "))
+    named = set(_LETTERS.findall(title.lower()))
+    return bool(words) and all(word[0].isupper() and word.lower() in named for word in words)
 
 
 def _tells_a_story(span: Span, evidence: Evidence, analyser: Analyser) -> bool:

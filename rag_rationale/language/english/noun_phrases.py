@@ -185,9 +185,9 @@ class NounPhrases:
             return "neutral"  # "the seating could have been better"
         if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "neither"}:
             return "neutral"
-        if any(t.tag_ == "JJR" for t in verb.children):
-            return "neutral"  # "the view of the other branch is better"
         if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
+            if any(t.tag_ == "JJR" for t in verb.children):
+                return "neutral"  # "the view of the other branch is better"
             return self._words.polarity(
                 " ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb))
             )
