@@ -169,6 +169,11 @@ def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser],
         "The mix of bread and soup is lovely.",
         "The quick and patient guide is kind to all.",
         "The rice was not baked properly that day.",
+        "It was our first time visiting the old lighthouse.",
+        "The rest area is clean and near the trail.",
+        "Of all the seats the one by the window is best.",
+        "The hut is warm and not pretty from the outside.",
+        "We had no point of contact on the ferry.",
     ],
 )
 def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str) -> None:

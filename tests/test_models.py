@@ -134,6 +134,11 @@ def test_a_registry_may_not_name_a_file_it_does_not_pin() -> None:
         tiny(licence_file="LICENCE")
 
 
+def test_a_model_to_be_trimmed_must_say_of_what_and_what_is_kept() -> None:
+    with pytest.raises(ValidationError, match="tiny is to be trimmed but does not say"):
+        tiny(recipe="trim")
+
+
 # Preparing
 
 

@@ -101,6 +101,8 @@ class KnownModel(_Row):
     @model_validator(mode="after")
     def _names_files_it_holds(self) -> Self:
         files = self.files
+        if self.recipe == "trim" and not (self.joined and self.kept):
+            raise ValueError(f"{self.name} is to be trimmed but does not say what file of, or what is kept")
         joined = self.joined if self.recipe == "copy" else None
         wanted = {self.licence_file, None if self.load == "." else self.load, joined} - {None}
         if missing := wanted - files.keys():

@@ -167,10 +167,7 @@ class Reader:
         text, lang = evidence.passage.text, evidence.passage.lang
         for span in analyser.spans(text):
             if evidence.side != "item":
-                cut = span.shape != "np" and _GOES_ON.match(text, span.end)
-                judged = span if cut else _judged(span, evidence)
-                told = lang == "zh" or span.shape != "quote" or analyser.negations(span.text)
-                yield judged if told or judged.polarity != "negative" else span  # "it was late when we reached here"
+                yield _judged(span, evidence, analyser)
             elif span.shape != "quote" and evidence.passage.field.startswith("features"):
                 continue  # 自助洗衣房 is a label, whatever its words could be elsewhere
             elif self._asked or not drawbacks.turned(text, span.end, lang):
@@ -254,13 +251,19 @@ def _listed(passage: Passage) -> list[Span]:
     return [Span(f"{fact.label}是{fact.value}", fact.start, fact.end, "clause", fact.label) for fact in told]
 
 
-def _judged(span: Span, evidence: Evidence) -> Span:
+def _judged(span: Span, evidence: Evidence, analyser: Analyser) -> Span:
     """The span with its polarity by both witnesses, as far as its passage's vector tells.
 
     A clause that the head speaks against may still be the one kind word of its passage: the verifier asks again. Of a
-    noun phrase only its words can praise. That something is cheap is praise or complaint by what is: neither is told.
+    noun phrase only its words can praise. Of words that do not judge nothing is made where what was cut off may turn
+    them or where they tell that something is cheap, and no complaint of a quotation that denies nothing ("it was late
+    when we reached here").
     """
     worded = span.shape != "np"
-    if evidence.praise is None or worded != (span.polarity == "neutral") or (worded and _CHEAP.search(span.text)):
+    if evidence.praise is None or worded != (span.polarity == "neutral"):
         return span
-    return replace(span, polarity=leaning(span.polarity, evidence.praise))
+    if worded and (_CHEAP.search(span.text) or _GOES_ON.match(evidence.passage.text, span.end)):
+        return span
+    leant = leaning(span.polarity, evidence.praise)
+    told = span.shape == "quote" and analyser.language == "en" and not analyser.negations(span.text)
+    return span if told and leant == "negative" else replace(span, polarity=leant)

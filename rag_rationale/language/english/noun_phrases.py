@@ -98,9 +98,9 @@ class NounPhrases:
         for child in head.children:
             if child.dep_ == "prep" and child.lower_ in {"of", "with", "from"} and child.i == head.i + 1:
                 inner = next((c for c in child.children if c.dep_ == "pobj"), None)
-                if child.lower_ == "of":
-                    ends = []  # "the design" of "the design of their menu card"
-                if inner is not None and self._ends(inner, of=child.lower_ == "of"):
+                of = child.lower_ == "of"
+                ends = [] if of else ends  # "the design" of "the design of their menu card"
+                if inner is not None and self._ends(inner, of=of):
                     ends.append(inner.i + 1)
         polarity = self.praise(head)
         for end in ends:
