@@ -47,3 +47,29 @@ def test_marks_and_numbers_count_as_words() -> None:
         ("pizzas", ","),
         (",", "sadly"),
     ]
+
+
+def test_a_word_that_people_write_with_a_capital_is_a_name() -> None:
+    usage = Usage(said(*["I love my Kindle and the case."] * 6, *["My kindle broke. The case held."] * 2))
+    assert usage.is_name("Kindle")
+    assert usage.is_name("kindle")
+    assert not usage.is_name("case")
+    assert usage.is_common("Case")
+    assert not usage.is_common("kindle")
+    assert not usage.is_common("broken")
+    few = Usage(said(*["I love my Kindle."] * 4))
+    assert not few.is_name("kindle")
+
+
+def test_what_opens_a_sentence_tells_nothing_of_capitals() -> None:
+    usage = Usage(said(*["Mutton was good. Mutton was tender: Mutton is best."] * 9))
+    assert not usage.is_name("mutton")
+    assert not usage.is_common("mutton")
+
+
+def test_a_word_torn_in_two_is_as_bad_as_two_pairs() -> None:
+    texts = [*["We liked the rooftop and the setup."] * 198, *["We liked the roof top and set up the tent."] * 4]
+    usage = Usage(said(*texts))
+    assert usage.unusual("the rooftop") == 0
+    assert usage.unusual("the roof top") == 2
+    assert usage.unusual("set up") == 0

@@ -116,13 +116,8 @@ class SentenceTransformerEmbedder:
         for begin in range(0, len(order), self._batch_size):
             batch = order[begin : begin + self._batch_size]
             with self._lock:
-                encoded = model.encode(
-                    [prepared[at] for at in batch],
-                    batch_size=self._batch_size,
-                    show_progress_bar=False,
-                    convert_to_numpy=True,
-                )
-            vectors[batch] = _normalised(np.asarray(encoded, np.float32))
+                encoded = _tracing().encode(model, [prepared[at] for at in batch])
+            vectors[batch] = _normalised(encoded)
             if progress:
                 progress("embed", begin + len(batch), len(texts))
         return vectors

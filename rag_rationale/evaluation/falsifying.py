@@ -13,13 +13,17 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 from rag_rationale.grounding.clauses import MARKS, labels
-from rag_rationale.language.tokens import mood, opposites, tokens
+from rag_rationale.language.tokens import mood, opposites, same, tokens
 from rag_rationale.types import Claim, Language, Source
 
 _LEAST: dict[Language, int] = {"en": 12, "zh": 4}  # characters that count as copied
+_ALIKE = 0.9  # words so much alike say the same: ambience and ambiance
 _ENGLISH_NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve", "twenty")
 _HAN_NUMBERS = "两三四五六七八九"
-_BE = re.compile(r"\b(is|are|was|were|can|has been|have been|will be)\b(?! not|n['’]t| never| hardly)", re.IGNORECASE)
+_BE = re.compile(
+    r"\b(is|are|was|were|can|has been|have been|will be)\b(?! not|n['’]t| never| hardly| just| only| simply| merely)",
+    re.IGNORECASE,
+)  # "not just amazing" denies nothing
 _NOT = re.compile(r" not\b|n['’]t\b|\bnever ")
 _VERY_ZH = re.compile("(?<![不没])(?:很|非常|特别|十分|挺|超级)(?=[\u4e00-\u9fff])")
 _NOT_ZH = re.compile("(?:不|没有|没)(?=[\u4e00-\u9fff])(?!错|少|仅|但|过|同|得|久|断|知|管|论|如|然|止|只)")
@@ -170,8 +174,8 @@ def _other_item(claim: Claim, others: Sequence[Claim], rng: random.Random) -> st
 
 def _shared(text: str, source: Source, language: Language) -> float:
     words = [t for t in tokens(text, language) if not t.hollow]
-    held = {t.key for t in tokens(source.text, language)}
-    return sum(w.key in held for w in words) / max(len(words), 1)
+    held = tokens(source.text, language)
+    return sum(any(same(w, t, language) >= _ALIKE for t in held) for w in words) / max(len(words), 1)
 
 
 def _stitched(claim: Claim, others: Sequence[Claim], rng: random.Random) -> str | None:

@@ -54,6 +54,7 @@ def measure_verifier(material: Material, *, wice: Path | None = None) -> Finding
         made for claim in served for kind in KINDS if (made := falsify(claim, kind, served, seed=material.seed))
     ]
     written = handwritten("held.")
+    spent = _latency([*served, *written], material)  # before anything is embedded, which would be remembered
     sets = {
         "generated": [*served, *generated],
         "handwritten": written,
@@ -75,7 +76,7 @@ def measure_verifier(material: Material, *, wice: Path | None = None) -> Finding
         measures.append(_auc(f"reworded.{language}", [o for o in outcomes["reworded"] if o.claim.language == language]))
     if wice is not None:
         measures.append(_auc("wice", [_Outcome(c, judge.judge(c)) for c in read_wice(wice)]))
-    measures += _latency([*served, *written], material)
+    measures += spent
     mistakes = [
         o for origin in ("generated", "developed") for o in outcomes[origin] if o.refused == (o.claim.label != "false")
     ]
@@ -187,7 +188,7 @@ def _auc(name: str, outcomes: Sequence[_Outcome]) -> Measure:
 def _latency(claims: Sequence[Claim], material: Material) -> list[Measure]:
     """Milliseconds a sentence that is decided by each tier that the judge has: median, and the 95th percentile.
 
-    What was judged before is remembered, so the sentences are changed by a word that no source holds.
+    Parses are remembered, so the sentences are changed by a word that no source holds.
     """
     measures = []
     judge = Judge(embedder=material.indexer or material.embedder, engine=material.engine)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rag_rationale.language.titles import spoken_titles
 from rag_rationale.language.tokens import Token, tokens
 from rag_rationale.language.wording import Voice, wording
 from rag_rationale.types import Claim, Language, Side, Source, inside_quotation
@@ -85,7 +86,7 @@ def _joined(segments: list[tuple[str, tuple[Source, ...]]], claim: Claim) -> lis
     """Segments with those that only name a title ("... and the Moka Pot [2]") drawn into the one before."""
     made: list[tuple[str, tuple[Source, ...]]] = []
     for text, sources in segments:
-        titled = any(s.title and s.title.lower() in text.lower() for s in sources)
+        titled = any(title.lower() in text.lower() for s in sources for title in spoken_titles(s.title))
         rest = tokens(_masked(text, _titles(claim)), claim.language)
         if made and titled and len(rest) <= 2 and all(w.hollow for w in rest):
             made[-1] = (made[-1][0] + text, tuple(dict.fromkeys((*made[-1][1], *sources))))
@@ -174,7 +175,7 @@ def _clause(text: str, sources: tuple[Source, ...], cue: tuple[int, int, Voice] 
 
 def _titles(claim: Claim) -> list[str]:
     """The titles that the claim may hold, as they are and as they stand between quotation marks, longest first."""
-    named = {s.title for s in claim.evidence if s.title} | ({claim.item} if claim.item else set())
+    named = {t for title in (claim.item, *(s.title for s in claim.evidence)) for t in spoken_titles(title)}
     return sorted(named | {inside_quotation(title) for title in named}, key=len, reverse=True)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rag_rationale.grounding.clauses import STARS, Clause
+from rag_rationale.language.titles import spoken_titles
 from rag_rationale.language.tokens import Token, excluded, proper, tokens
 from rag_rationale.language.wording import wording
 from rag_rationale.types import Claim, Language, Source
@@ -117,18 +118,17 @@ def _capital(word: Token, clause: Clause, language: Language) -> bool:
 
 def _title_faults(clause: Clause, claim: Claim) -> list[str]:
     """A title named in a clause must be that of one of its sources, or of the recommended item."""
-    own = {s.title.lower() for s in clause.sources} | {claim.item.lower()}
+    own = {t.lower() for title in (claim.item, *(s.title for s in clause.sources)) for t in spoken_titles(title)}
     text = clause.text.lower()
     faults = []
-    for source in claim.evidence:
-        title = source.title.lower()
+    for source, title in ((s, t.lower()) for s in claim.evidence for t in spoken_titles(s.title)):
         inside = any(title in other for other in own) or any(title in s.text.lower() for s in clause.sources)
         if len(title) > 1 and title in text and not inside:
             faults.append(f"'{source.title}' is the title of [{source.label}], not of {_named(clause.sources)}")
     history = [s for s in clause.sources if s.side == "history"]
     alone = len(history) == len(clause.sources)
     if (clause.voice == "user" or alone) and history and claim.item and claim.item.lower() in text:
-        titles = {s.title.lower() for s in history}
+        titles = {title.lower() for s in history for title in spoken_titles(s.title)}
         if claim.item.lower() not in titles and not any(t and t in text for t in titles):
             faults.append(f"'{claim.item}' is not what the reader's source speaks of: {'/'.join(sorted(titles))}")
     return faults
@@ -139,7 +139,8 @@ def _misnamed(clause: Clause, known: Sequence[Token], claim: Claim) -> list[str]
     keys, there = [w.key for w in clause.words], {t.key for t in known}
     faults = []
     for source in clause.sources:
-        if source.side != "history" or source.title.lower() in clause.text.lower():
+        told = any(title.lower() in clause.text.lower() for title in spoken_titles(source.title))
+        if source.side != "history" or told:
             continue
         title = tokens(source.title, claim.language)
         for i, kept in enumerate(title):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from rag_rationale.grounding.form import form_faults
 from rag_rationale.grounding.judge import Judge
+from rag_rationale.language.titles import spoken_titles
 from rag_rationale.types import Analyser, Cite, Claim, Draft, Evidence, Source, Verdict
 
 _SPEAKS = {"en": re.compile(r"\b(?:i|me|my|mine|we|us|our|ours)\b", re.IGNORECASE), "zh": re.compile("我|咱|俺|本人")}
@@ -34,7 +35,8 @@ class FreeGate:
         if _SPEAKS[draft.language].search(words):
             faults.append("speaks as someone it is not")
         untitled = words
-        for title in {self._title, *(e.title for cite in draft.cites for e in cite.evidence)} - {""}:
+        known = {self._title, *(e.title for cite in draft.cites for e in cite.evidence)}
+        for title in sorted({said for whole in known for said in spoken_titles(whole)}, key=len, reverse=True):
             untitled = untitled.replace(title, " ")
         if not self._shows(untitled):
             faults.append("holds words that may not be shown")

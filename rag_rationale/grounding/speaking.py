@@ -24,6 +24,7 @@ _SCALE = re.compile(
 )
 _LESS = re.compile(
     r"\b(?:less|not|n['’]t|hardly|un) ?(?:\w+ )?(?:happy|pleased|impressed|delighted|satisfied|convinced|taken)\b"
+    r"|\bnot all (?:is|was) praise\b"
 )
 _READER = re.compile(r"\b(?:you|your)\b|您|你")
 _SOMEBODY = re.compile(r"\b(?:some|no|every|any) ?(?:one|body)\b|有人")  # "someone answered you"

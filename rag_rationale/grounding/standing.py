@@ -10,6 +10,8 @@ from rag_rationale.grounding.placing import COVERED, Placed
 from rag_rationale.language.tokens import Token
 
 _GAP = 3  # content words of a source that one word may stand for
+_ROW, _APART, _BEFORE = 2, 4, 2
+"""Words of content in a row: so many at least, each so many words behind the other at most; denied from so far off."""
 
 
 def standing(
@@ -72,10 +74,44 @@ def copied(clause: Sequence[Token], sources: Sequence[Sequence[Token]]) -> tuple
         worst = max(worst, found)
         first = max(blocks, key=lambda b: b.size, default=None)
         if first is not None and first.size >= 3:
-            led = any(t.negation for t in clause[max(first.a - 2, 0) : first.a])
+            led = any(t.negation for t in clause[max(first.a - 2, 0) : first.a] if t.piece == clause[first.a].piece)
             before = source[max(first.b - 2, 0) : first.b]
             flipped |= led != any(t.negation for t in before if t.piece == source[first.b].piece)
-    return float(min(worst, 2)), flipped
+    return float(min(worst, 2)), flipped or _turned(clause, sources)
+
+
+def _turned(clause: Sequence[Token], sources: Sequence[Sequence[Token]]) -> bool:
+    """Whether the words of content of a part stand in a row in sources, each time with another count of negations."""
+    for part in {t.piece for t in clause}:
+        own = [t for t in clause if t.piece == part]
+        words = [t.key for t in own if not t.hollow]
+        if len(words) < _ROW:
+            continue
+        first = next(i for i, t in enumerate(own) if not t.hollow)
+        last = max(i for i, t in enumerate(own) if not t.hollow)
+        denials = sum(t.negation for t in own[max(first - _BEFORE, 0) : last + 1])
+        there = [n for source in sources for n in _denials(words, source)]
+        if there and denials not in there:
+            return True
+    return False
+
+
+def _denials(words: Sequence[str], source: Sequence[Token]) -> list[int]:
+    """How many negations stand among these words, and just before them, wherever they stand in a row."""
+    found = []
+    for begin, token in enumerate(source):
+        if token.key != words[0]:
+            continue
+        at = begin
+        for word in words[1:]:
+            near = range(at + 1, min(at + 1 + _APART, len(source)))
+            at = next((i for i in near if source[i].key == word and source[i].sentence == token.sentence), -1)
+            if at < 0:
+                break
+        else:
+            before = [t for t in source[max(begin - _BEFORE, 0) : begin] if t.piece == token.piece]
+            found.append(sum(t.negation for t in (*before, *source[begin : at + 1])))
+    return found
 
 
 class _Row:

@@ -16,6 +16,7 @@ from rag_rationale.grounding.counting import Census
 from rag_rationale.grounding.form import form_faults
 from rag_rationale.language.context import around
 from rag_rationale.language.leaning import leaning
+from rag_rationale.language.titles import spoken_titles
 from rag_rationale.types import Analyser, Cite, Draft, Evidence, Filler, Judge, Language, Polarity, Verdict
 
 VERSION = "lexical-2"
@@ -119,7 +120,9 @@ class Verifier:
             faults.append(f"{filler.slot} rests on a quarantined passage")
         match filler.shape:
             case "title":
-                faults += [] if filler.text == evidence.title else [f"{filler.slot} is not the item's title"]
+                faults += (
+                    [] if filler.text in spoken_titles(evidence.title) else [f"{filler.slot} is not the item's title"]
+                )
             case "verb":
                 proven = self._verbs.get(evidence.event or "") == filler.text
                 faults += [] if proven else [f"no event row proves '{filler.text}'"]

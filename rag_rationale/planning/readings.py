@@ -12,13 +12,19 @@ from rag_rationale.language.detect import detect_language
 from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.language.platitudes import is_platitude, substance
+from rag_rationale.planning.company import Company
 from rag_rationale.retrieval import LISTED, Entry, Rarity, entries, facts
 from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity, Shape, Span
 
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
+_CAPITAL = re.compile(r"(?<![\w'’-])[A-Z][a-z]+(?![\w'’-])")
+_LEADS = frozenset(
+    ("the", "a", "an", "all", "both", "every", "each", "some", "many", "most", "no", "everything", "nothing", "their")
+)
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
 _GOES_ON = re.compile(r"[ ,]*\b(?:and|but|so|because|until|when)\b", re.IGNORECASE)  # what is cut off may turn it
-_HERE = re.compile(r"\bhere\b", re.IGNORECASE)  # where the user was, beside "here, one reviewer says"
+# where the user was, beside "here, one reviewer says"; "you wrote of X that this hotel is great"
+_HERE, _THIS = re.compile(r"\bhere\b", re.IGNORECASE), re.compile(r"\bthis\b", re.IGNORECASE)
 _CHEAP = re.compile(r"\bcheap", re.IGNORECASE)
 _UNUSUAL = 1  # pairs of words in a span that hardly anybody else put together; of spans with more, a quarter is flawed
 _SURE = 0.1  # probability from which the index's head is sure of what a passage does not praise
@@ -43,7 +49,7 @@ class Reader:
     `title` is the item's name; `known_names` are words of the item's own text: naming its director gives nobody away,
     naming its waiter does. `forbidden` are words that a template never lets through, quotations included. Of the item's
     own text, what it admits (see `drawbacks`) reads negative, and half a truth is not read; but for `asked`, when a
-    question is answered: a restriction may be the answer.
+    question is answered: a restriction may be the answer. `company` tells what others speak of.
     """
 
     def __init__(
@@ -57,8 +63,9 @@ class Reader:
         limits: Callable[[Shape], int],
         rarity: Rarity,
         asked: bool = False,
+        company: Company | None = None,
     ) -> None:
-        self._asked = asked
+        self._asked, self._company = asked, company
         self._rarity, self.language = rarity, language
         self._name = title
         self._words = title.split()
@@ -150,15 +157,18 @@ class Reader:
         if listed and passage.lang == self.language == "zh":
             return [s for s in (*_listed(passage), *one_by_one) if len(s.text) <= self._limits(s.shape)]
         return one_by_one + [
-            self._titled(span, passage.text)
-            for span in self._weighed(evidence, analyser)
+            span
+            for span in (self._titled(span, passage.text) for span in self._weighed(evidence, analyser))
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not (listed or passage.lang != self.language))
             and self._says_so(span, evidence)
             and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
             and not (span.shape == "np" and _names_the_item(span, evidence.title))
+            and not (review and span.shape == "np" and self._alone(span, passage.lang))
+            and not (span.shape == "identity" and review and passage.lang == "en" and passage.start)
             and not (evidence.side == "history" and _HERE.search(span.text))
+            and not (evidence.side == "history" and span.shape == "clause" and _THIS.search(span.text))
             and not (evidence.side != "item" and (self._misspells(span) or self.unusual(span.text) > _UNUSUAL))
         ]
 
@@ -175,14 +185,33 @@ class Reader:
                 yield replace(span, polarity="negative" if admitted else "neutral")
 
     def _titled(self, span: Span, text: str) -> Span:
-        """The span with the item's name, or two words of it, spelt as the item spells it where it begins with them: no
-        article before a name that is a word as well ("Gravity is stunning")."""
+        """The span with names spelt as names: what people write with a capital keeps it, and where it begins with the
+        item's name, or two words of it, that is spelt as the item spells it, without an article ("Gravity is
+        stunning")."""
+        written = set(_LETTERS.findall(text[span.start : span.end]))
+        span = self._in_small(span, text)
+        if lost := {w for w in _LETTERS.findall(span.text) if w.capitalize() in written and self._rarity.is_name(w)}:
+            kept = re.compile(rf"\b(?:{'|'.join(map(re.escape, lost))})\b")
+            span = replace(span, text=kept.sub(lambda m: m[0].capitalize(), span.text))
         for name in (self._name, " ".join(self._words[:2])):
             if len(name) > 1 and text[span.start :].lower().startswith(name.lower()):
                 for begun in (name.lower(), f"the {name.lower()}"):
                     if span.text.lower().startswith(begun):
                         return replace(span, text=name + span.text[len(begun) :])
         return span
+
+    def _in_small(self, span: Span, text: str) -> Span:
+        """The span without the capitals that its author gave to words which others write small: "the mutton biryani was
+        rich" of "Mutton biryani was rich". Quotations stay as they are."""
+        if span.shape not in {"np", "clause"} or not _CAPITAL.search(span.text):
+            return span
+        told = {w for w in _CAPITAL.findall(span.text) if self._rarity.is_common(w) and w not in self._words}
+        named = {w for w in _CAPITAL.findall(span.text) if w not in told}
+        if not told or named:  # a name's words are written small elsewhere: "Cream Stone"
+            return span
+        small = _CAPITAL.sub(lambda m: m[0].lower(), span.text)
+        bare = span.shape == "clause" and span.text[0].isupper() and text[span.start] == span.text[0]
+        return replace(span, text=f"the {small}" if bare and small.split()[0] not in _LEADS else small)
 
     def _names_someone(self, span: Span, lang: Language) -> bool:
         """Whether the span may name a private person: by a proper noun or, where it speaks of staff, by any word, that
@@ -195,11 +224,17 @@ class Reader:
             words += spoken
         return any(w.lower() not in self._known and self._rarity.unheard(w) for w in words)
 
+    def _alone(self, span: Span, lang: Language) -> bool:
+        """Whether nobody else who reviewed the item speaks of a thing, so that it may be no part of it."""
+        return lang == self.language == "en" and self._company is not None and not self._company.keeps(span.head)
+
     def _misspells(self, span: Span) -> bool:
-        """Whether a word is in no dictionary, not in the item's own text, and hardly said by anybody else or a letter
-        off what everybody says; where the index is too small to tell, none is."""
+        """Whether a name stands without its capital, or a word is in no dictionary, not in the item's own text, and
+        hardly said by anybody else or a letter off what everybody says; where the index is too small to tell, none is.
+        """
         odd = (w for w in span.strange if w not in self._known)
-        return self._rarity.hears and any(self._rarity.unheard(w) or self._rarity.misspells(w) for w in odd)
+        small = any(w.islower() and self._rarity.is_name(w) for w in _LETTERS.findall(span.text))
+        return small or (self._rarity.hears and any(self._rarity.unheard(w) or self._rarity.misspells(w) for w in odd))
 
     def _says_so(self, span: Span, evidence: Evidence) -> bool:
         """A polarity that the rating does not contradict, of something that was so."""
@@ -222,12 +257,11 @@ def _names_the_item(span: Span, title: str) -> bool:
 
 
 def _tells_a_story(span: Span, evidence: Evidence, analyser: Analyser) -> bool:
-    """Whether a quotation only tells what its author did: "we wanted to try something new, and went there"; also where
-    only the index's ratings find a complaint in it, and it denies nothing: "I ordered the nut ice cream"."""
-    praise = 0.5 if evidence.praise is None else evidence.praise
-    blamed = praise <= _SURE and analyser.language == "en" and not analyser.negations(span.text)
-    judged = evidence.side == "item" or evidence.praise is None or not _SURE < praise < 1 - _SURE
-    return span.first_person and (blamed or not judged) and analyser.polarity(span.text) == "neutral"
+    """Whether a quotation only tells what its author did: "we wanted to try something new, and went there"; in English
+    also where the index's ratings find praise in it, which readers do not: "I use this to hold my picks"."""
+    sure = evidence.praise is None or not _SURE < evidence.praise < 1 - _SURE
+    told = evidence.side == "item" or (analyser.language != "en" and sure)
+    return span.first_person and not told and analyser.polarity(span.text) == "neutral"
 
 
 def _entries(passage: Passage) -> list[Span]:
@@ -260,6 +294,8 @@ def _judged(span: Span, evidence: Evidence, analyser: Analyser) -> Span:
     when we reached here").
     """
     worded = span.shape != "np"
+    if span.shape == "identity" and analyser.language == "en":
+        return span  # neutral where it need not be of the whole
     if evidence.praise is None or worded != (span.polarity == "neutral"):
         return span
     if worded and (_CHEAP.search(span.text) or _GOES_ON.match(evidence.passage.text, span.end)):

@@ -96,6 +96,14 @@ class Rarity:
         """How many pairs of neighbouring words hardly anybody wrote; 0 where the index is too small to tell."""
         return self._usage.unusual(words)
 
+    def is_name(self, word: str) -> bool:
+        """Whether people write this English word with a capital, wherever it stands."""
+        return self._usage.is_name(word)
+
+    def is_common(self, word: str) -> bool:
+        """Whether people mostly write this English word small; False of what few people write."""
+        return self._usage.is_common(word)
+
     def telling(self, words: str) -> float:
         """How much some words tell, 0 to 1: the rarity of each distinct one, saturating."""
         said = set(units(words))

@@ -9,7 +9,7 @@ from itertools import islice
 from rag_rationale import grounding
 from rag_rationale.errors import DeadlineError
 from rag_rationale.grounding import FreeGate, Verifier
-from rag_rationale.planning import Planner, Reader
+from rag_rationale.planning import Company, Planner, Reader
 from rag_rationale.prompting import Template
 from rag_rationale.retrieval import Fit, Pool, Rarity
 from rag_rationale.service.assembling import Assembly
@@ -70,6 +70,7 @@ class Composition:
             limits=template.meta.longest,
             rarity=rarity,
             asked=pool.query is not None,
+            company=Company(pool.reviews, analysers[template.language]),
         )
         self._planner = Planner(pool, reader, snapshot, template.meta.plan)
         salt = f"{request.seed}\0{request.user.id}\0{item.item_id}"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
+from rag_rationale.language.titles import short_title
 from rag_rationale.language.words import opening
 from rag_rationale.planning import Reader
 from rag_rationale.prompting import Frame, Role, Slot, Template
@@ -112,9 +113,9 @@ class Writer:
         whole = (passage.start, passage.end)
         match slot.shape:
             case "title":
-                fits = 0 < len(evidence.title) <= self._template.meta.limits.title
-                fits = fits and not self._reader.bars(evidence.title)
-                return [_Option(evidence.title, *whole)] if fits else []
+                title = short_title(evidence.title)
+                fits = 0 < len(title) <= self._template.meta.limits.title and not self._reader.bars(evidence.title)
+                return [_Option(title, *whole)] if fits else []
             case "verb":
                 verb = self._template.meta.verbs.get(evidence.event or "")
                 return [_Option(verb, *whole)] if verb else []

@@ -35,7 +35,8 @@ def mid_sentence(text: str, first: Any, flaws: Flaws, *, common: bool = False) -
     if first.is_title and first.lower_ in lexicon("en")["capitals"]:
         return text
     begins = first.is_sent_start or first.nbor(-1).is_space or first.nbor(-1).is_punct
-    opened = begins and not first.text.isupper() and first.ent_type_ not in NAMED
+    plain = first.text[1:].islower() or len(first) < 2  # "EXP16s" is written so
+    opened = begins and plain and first.ent_type_ not in NAMED
     last = first.i + 1 == len(first.doc)
     alone = begins or last or not first.nbor(1).text[:1].isupper()
     opened |= common and alone and flaws.is_noun(first) and not first.text.isupper()

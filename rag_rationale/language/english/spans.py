@@ -44,9 +44,10 @@ _OF_PEOPLE = frozenset(
 )
 _COMPLEMENTS = {"acomp", "attr", "dobj", "prep", "advmod", "oprd", "agent", "xcomp"}
 _ASIDES = {"also", "too", "however", "though", "definitely", "basically", "actually", "honestly", "equally", "either"}
+_LIMITS = frozenset(("through", "without", "for", "under", "until", "except", "besides", "despite"))
 _PARTS = frozenset(("step", "part", "stage", "phase", "section", "chapter", "level", "option", "day"))
 _STOPS = '.!?…\n\r:;)"”'
-_REMARK = 8  # words at most
+_REMARK, _CALLED = 8, 14  # words at most
 
 
 class SpanFinder:
@@ -167,6 +168,8 @@ class SpanFinder:
     def _clause(self, doc: Any, start: int, end: int, head: Any) -> Span | None:
         while end - start > 4 and doc[end - 2 : end].text.lower() in {"as well", ", true", ", though"}:
             end -= 2
+        start += doc[start].lower_ == "even"  # it looks back at what was said before
+        end -= end - start > 4 and doc[end - 1].lower_ == "here"  # where else
         tokens = doc[start:end]
         raw = tokens.text.strip(EDGE)
         subject = syntax.subject_of(head)
@@ -187,7 +190,6 @@ class SpanFinder:
             or self._takes_back(raw)
             or subject.lower_ in {"must", "a", "an", "the", "old"}  # "a must visit place" is none, nor "old fashioned"
             or subject.lemma_.lower() in {"rating", "review", "star"}
-            or (tokens[0].lower_ == "even" and not determined(subject))
             or "n't" in subject.lower_  # a "won't" glued to what stands before it
             or tokens[0].dep_ in {"prep", "aux", "neg"}
             or subject.pos_ not in {"NOUN", "PROPN", "PRON", "NUM"}
@@ -197,13 +199,14 @@ class SpanFinder:
             or (head.dep_ == "ccomp" and head.head.lemma_.lower() in _TELLS)  # what somebody else said
             or self._flaws.addresses(tokens)
             or tokens[0].tag_ in {"WP", "WDT", "WRB"}
+            or self._conditioned(doc, start, end, head)
             or any(t.lower_ == "other" and t.i <= subject.i for t in tokens)
             or (tokens[0].lower_ == "both" and all(t.lower_ != "and" for t in tokens))
             or (any(t.tag_ == "JJR" for t in head.children) and all(t.lower_ != "than" for t in tokens))
             or speaks(tokens, "first_person")
             or speaks(tokens, "second_person")
             or not any(t.dep_ in _COMPLEMENTS and start <= t.i < end and t.tag_ != "WRB" for t in head.children)
-            or tokens[-1].lower_ in {"just", "only", "so", "very", "really", "even", "more", "like"}
+            or tokens[-1].lower_ in {"just", "only", "so", "very", "really", "even", "more", "like", "n't", "not"}
             or tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON"}
             or raw.split()[-1].lower() in self._lists["discourse"]
             or not syntax.agrees(subject, head)
@@ -235,6 +238,16 @@ class SpanFinder:
             strange=self._flaws.strange(tokens),
         )
 
+    def _conditioned(self, doc: Any, start: int, end: int, head: Any) -> bool:
+        """Whether words that a clause leaves out limit it: "through the amp, | the tone is clear", "so nice | it is
+        worth cleaning", "people think | a pedal sounds good"."""
+        ahead = any(t.dep_ == "prep" and t.i < start and t.lower_ in _LIMITS for t in head.children)
+        behind = end < len(doc) and not doc[end].is_punct and doc[end].pos_ not in {"CCONJ", "SPACE"}
+        so = behind and any(t.lower_ == "so" and t.head.pos_ in {"ADJ", "ADV"} for t in doc[start:end])
+        subjects = [t for t in head.head.children if t.dep_ in syntax.SUBJECTS]
+        supposed = head.dep_ == "ccomp" and not subjects and doc[start].lower_ in {"a", "an"}
+        return ahead or so or supposed
+
     def _takes_the(self, subject: Any, head: Any) -> bool:
         """Whether an article belongs before a clause's subject: "burger was juicy", "only drawback is the noise"."""
         first = subject.left_edge
@@ -246,6 +259,13 @@ class SpanFinder:
         single = subject.tag_ == "NN" or (subject.tag_ == "NNP" and common)
         if single and (owned or first.i == subject.i):
             return True
+        judged_ones = (
+            subject.tag_ == "NNS"
+            and subject.lower_ not in {"people", "kids", "things"}
+            and any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
+        )
+        if judged_ones and first.pos_ in {"NOUN", "ADJ"} and first.text.islower() | first.is_sent_start:
+            return self._words.polarity(subject.doc[head.i : head.right_edge.i + 1].text) != "neutral"
         judged = all(t.lower_ != "available" for t in head.children)  # "free parking is available" anywhere
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
         parts = subject.doc[first.i : subject.i + 1]
@@ -255,7 +275,7 @@ class SpanFinder:
         small = all(t.text.islower() for t in parts if t.i > first.i)  # "Second Screw" is a name
         told = any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
         word = thing and told and small and named <= {"ORG", "PERSON"} and self._flaws.is_noun(subject)
-        unnamed = named <= _PLACES if single else word
+        unnamed = (named <= _PLACES or all(t.text.islower() for t in parts)) if single else word
         return bool(judged and led and unnamed and subject.tag_ in {"NN", "NNP"})
 
     def _takes_back(self, raw: str) -> bool:
@@ -281,9 +301,10 @@ class SpanFinder:
         )
 
     def _identity(self, doc: Any, head: Any) -> Span | None:
-        """What a description says its subject is: "a pack for long hikes" of "Ridge is a pack for long hikes".
+        """What a text says its subject is: "a pack for long hikes" of "Ridge is a pack for long hikes".
 
-        Not what there is ("There is a canteen"), nor what one part of several is ("step 3 is a reset").
+        Not what there is ("There is a canteen"), nor what one part of several is ("step 3 is a reset"). It praises or
+        blames where that holds of the whole, "a light pack" of "This is a light pack", and is neutral elsewhere.
         """
         attribute = next((t for t in head.children if t.dep_ == "attr" and t.pos_ in {"NOUN", "PROPN"}), None)
         subject = next((t for t in head.children if t.dep_ == "nsubj"), None)
@@ -302,7 +323,33 @@ class SpanFinder:
         ):
             return None
         start = tokens.start_char
-        return Span(raw, start, start + len(raw), "identity", attribute.lemma_.lower())
+        judged = self._words.polarity(raw) if self._sums_up(subject, head, attribute, tokens) else "neutral"
+        return Span(
+            raw,
+            start,
+            start + len(raw),
+            "identity",
+            attribute.lemma_.lower(),
+            polarity=judged,
+            names=syntax.names(tokens),
+            strange=self._flaws.strange(tokens),
+        )
+
+    def _sums_up(self, subject: Any, head: Any, attribute: Any, tokens: Any) -> bool:
+        """Whether "this is ..." opens the text and the words may stand behind "calls it": all is said, said well."""
+        opens = (
+            subject.lower_ in {"it", "this"}
+            and subject.pos_ == "PRON"
+            and all(t.is_space for t in subject.doc[: subject.i])
+        )
+        said = len(tokens) <= _CALLED and not any(mark in tokens.text for mark in '?!;:()/&–"“”,\n')
+        denied = any(t.dep_ in {"neg", "aux", "mark"} or t.tag_ == "JJR" for t in (*head.children, *attribute.children))
+        hollow = attribute.lemma_.lower() in self._lists["generic_heads"] or len(attribute) < 3
+        verbs = any(t.pos_ in {"VERB", "AUX"} and t.dep_ != "amod" for t in tokens)
+        ends = tokens[-1].pos_ in {"ADP", "CCONJ", "SCONJ", "DET", "AUX", "PART", "PRON", "ADV"}
+        points = any(self._points(t) or t.lower_ in _SOMEONE for t in tokens)
+        cut = syntax.misses(subject.doc, tokens.start, tokens.end) and subject.doc[tokens.end].lower_ != "that"
+        return opens and said and not (denied or hollow or verbs or ends or points or cut or self._flaws.broken(tokens))
 
 
 def _exceeds(too: Any, end: int) -> bool:

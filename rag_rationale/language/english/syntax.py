@@ -138,6 +138,10 @@ def same_number(subject: Any, verb: Any) -> bool:
         return True
     if any(t.dep_ == "conj" for t in subject.children):
         return verb.lower_ not in {"is", "was", "has"} or any(t.lower_ in {"or", "nor"} for t in subject.children)
+    if subject.tag_ == "NNP" and verb.lower_ in {"are", "were", "have", "do"}:
+        return not subject.text.islower() and subject.text.endswith(
+            "s"
+        )  # "Martin are very good", but "the Elixirs are"
     if verb.lower_ in {"was", "were"}:
         return bool(verb.lower_ != {"NN": "were", "NNS": "was"}.get(subject.tag_))
     return bool(verb.tag_ != {"NN": "VBP", "NNS": "VBZ"}.get(subject.tag_))
