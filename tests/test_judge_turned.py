@@ -17,10 +17,10 @@ def label(sentence: str, text: str, *, side: str = "review", rating: float = 4, 
 @pytest.mark.parametrize(
     ("sentence", "text", "found"),
     [
-        ("One reviewer says the food was good [1].", "Nice place, food was good, rice was not cooked.", "supported"),
+        ("One reviewer says the food was fresh [1].", "Nice place, food was fresh, rice was not cooked.", "supported"),
         (
-            "One reviewer says the food was not good [1].",
-            "Nice place, food was good, rice was not good.",
+            "One reviewer says the food was not fresh [1].",
+            "Nice place, food was fresh, rice was not fresh.",
             "unsupported",
         ),
         ("One reviewer says the rice was good [1].", "The rice was not good, the bed was.", "unsupported"),

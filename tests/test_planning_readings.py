@@ -119,6 +119,12 @@ def test_what_was_here_is_not_told_beside_another_here(known: Mapping[Language, 
     assert not told("history")
 
 
+HEARD = [
+    Passage(f"h{n}", "review", f"h{n}", "text", f"i{n % 9}", 0, len(t), t, "en")
+    for n, t in enumerate(["The mutton and the paneer curry, the Kindle, the strap and the pizza."] * 1600)
+]
+
+
 def written(
     known: Mapping[Language, Analyser],
     text: str,
@@ -137,10 +143,10 @@ def written(
         known,
         language="en",
         title="Salt Room",
-        known_names="",
+        known_names="the Kindle",
         forbidden=(),
         limits=lambda _: 200,
-        rarity=Rarity([], spoken=crowd),
+        rarity=Rarity(HEARD, spoken=crowd),
         company=Company(about, known["en"]),
     )
     event = "review" if side == "history" else None
@@ -151,9 +157,7 @@ def written(
 def test_words_are_small_where_people_write_them_small(known: Mapping[Language, Analyser]) -> None:
     assert written(known, "Mutton was really tender.", "clause") == {"the mutton was really tender"}
     assert written(known, "The Paneer curry was rich.", "clause") == {"the paneer curry was rich"}
-    assert written(known, "The Zorba curry was rich.", "clause") == {
-        "the Zorba curry was rich"
-    }  # a name, for all we know
+    assert not written(known, "The Zorba curry was rich.", "clause")  # a name, for all we know
 
 
 def test_a_name_keeps_its_capital_and_is_not_told_without(known: Mapping[Language, Analyser]) -> None:

@@ -13,14 +13,11 @@ from rag_rationale.language.leaning import leaning
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.language.platitudes import is_platitude, substance
 from rag_rationale.planning.company import Company
+from rag_rationale.planning.spelling import Spelling
 from rag_rationale.retrieval import LISTED, Entry, Rarity, entries, facts
 from rag_rationale.types import Analyser, Evidence, Language, Passage, Polarity, Shape, Span
 
 _LETTERS = re.compile(r"[A-Za-z]{3,}")
-_CAPITAL = re.compile(r"(?<![\w'’-])[A-Z][a-z]+(?![\w'’-])")
-_LEADS = frozenset(
-    ("the", "a", "an", "all", "both", "every", "each", "some", "many", "most", "no", "everything", "nothing", "their")
-)
 _RARE, _COMMON = 2.2, 1.2  # nats from which a noun, and one of `aspects`, is worth counting
 _GOES_ON = re.compile(r"[ ,]*\b(?:and|but|so|because|until|when)\b", re.IGNORECASE)  # what is cut off may turn it
 # where the user was, beside "here, one reviewer says"; "you wrote of X that this hotel is great"
@@ -67,8 +64,7 @@ class Reader:
     ) -> None:
         self._asked, self._company = asked, company
         self._rarity, self.language = rarity, language
-        self._name = title
-        self._words = title.split()
+        self._name, self._spelling = title, Spelling(title, rarity)
         words = re.findall(r"\w{2,}", title)
         own = [re.escape(word) for word in (*words, *(w[:-1] for w in words if w.endswith("s") and len(w) > 3))]
         self._title = re.compile("|".join([re.escape(title), *own]), re.IGNORECASE)
@@ -158,7 +154,7 @@ class Reader:
             return [s for s in (*_listed(passage), *one_by_one) if len(s.text) <= self._limits(s.shape)]
         return one_by_one + [
             span
-            for span in (self._titled(span, passage.text) for span in self._weighed(evidence, analyser))
+            for span in (self._spelling.of(span, passage.text) for span in self._weighed(evidence, analyser))
             if len(span.text) <= self._limits(span.shape)
             and (span.shape == "quote" or not (listed or passage.lang != self.language))
             and self._says_so(span, evidence)
@@ -183,35 +179,6 @@ class Reader:
             elif self._asked or not drawbacks.turned(text, span.end, lang):
                 admitted = not self._asked and drawbacks.admits(span.text, lang)
                 yield replace(span, polarity="negative" if admitted else "neutral")
-
-    def _titled(self, span: Span, text: str) -> Span:
-        """The span with names spelt as names: what people write with a capital keeps it, and where it begins with the
-        item's name, or two words of it, that is spelt as the item spells it, without an article ("Gravity is
-        stunning")."""
-        written = set(_LETTERS.findall(text[span.start : span.end]))
-        span = self._in_small(span, text)
-        if lost := {w for w in _LETTERS.findall(span.text) if w.capitalize() in written and self._rarity.is_name(w)}:
-            kept = re.compile(rf"\b(?:{'|'.join(map(re.escape, lost))})\b")
-            span = replace(span, text=kept.sub(lambda m: m[0].capitalize(), span.text))
-        for name in (self._name, " ".join(self._words[:2])):
-            if len(name) > 1 and text[span.start :].lower().startswith(name.lower()):
-                for begun in (name.lower(), f"the {name.lower()}"):
-                    if span.text.lower().startswith(begun):
-                        return replace(span, text=name + span.text[len(begun) :])
-        return span
-
-    def _in_small(self, span: Span, text: str) -> Span:
-        """The span without the capitals that its author gave to words which others write small: "the mutton biryani was
-        rich" of "Mutton biryani was rich". Quotations stay as they are."""
-        if span.shape not in {"np", "clause"} or not _CAPITAL.search(span.text):
-            return span
-        told = {w for w in _CAPITAL.findall(span.text) if self._rarity.is_common(w) and w not in self._words}
-        named = {w for w in _CAPITAL.findall(span.text) if w not in told}
-        if not told or named:  # a name's words are written small elsewhere: "Cream Stone"
-            return span
-        small = _CAPITAL.sub(lambda m: m[0].lower(), span.text)
-        bare = span.shape == "clause" and span.text[0].isupper() and text[span.start] == span.text[0]
-        return replace(span, text=f"the {small}" if bare and small.split()[0] not in _LEADS else small)
 
     def _names_someone(self, span: Span, lang: Language) -> bool:
         """Whether the span may name a private person: by a proper noun or, where it speaks of staff, by any word, that

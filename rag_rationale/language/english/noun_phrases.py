@@ -10,44 +10,11 @@ from typing import Any
 
 from rag_rationale.language.english import syntax
 from rag_rationale.language.english.flaws import Flaws
-from rag_rationale.language.english.polarity import Valence
+from rag_rationale.language.english.praising import Praise
 from rag_rationale.language.english.showing import EDGE, ODD, lemma, mid_sentence, speaks
 from rag_rationale.language.lexicon import lexicon
-from rag_rationale.types import Polarity, Span
+from rag_rationale.types import Span
 
-_LIKING = frozenset(["love", "like", "enjoy", "adore", "appreciate", "recommend", "savour", "savor", "relish"])
-_HAS = frozenset(
-    [
-        "have",
-        "serve",
-        "offer",
-        "provide",
-        "get",
-        "make",
-        "boast",
-        "feature",
-        "bring",
-        "deliver",
-        "use",
-        "show",
-        "give",
-        "do",
-        "play",
-        "taste",
-        "try",
-        "find",
-        "keep",
-        "see",
-        "include",
-        "add",
-        "sell",
-        "cook",
-        "bake",
-        "prepare",
-        "create",
-    ]
-)  # what is offered so is praised by its adjective; "she suggested the best trails" praises no trail
-_MINE = frozenset(["i", "we", "you", "everyone", "everybody", "all"])  # whose liking is the writer's
 _SEEKS = frozenset(
     [
         "difficult",
@@ -65,45 +32,21 @@ _SEEKS = frozenset(
         "seek",
     ]
 )
-_GIVES = frozenset(["get", "give", "make", "keep"])  # "gives the brush a good flick" has two objects, and praises none
 _GOES_ON = frozenset(
     ["to", "between", "for", "of", "against", "as", "at", "that"]
 )  # "the ability | to adjust", "the ease | at"
 _VERDICTS = frozenset(
     ["favorite", "favourite", "ideal", "usual"]
 )  # "the best capo", told as a thing, is no part either
-_SOME = frozenset(
-    (
-        *(
-            "other",
-            "most",
-            "each",
-            "every",
-            "any",
-            "some",
-            "many",
-            "different",
-            "extra",
-            "additional",
-            "same",
-            "second",
-        ),
-        *("1st", "2nd", "first", "previous", "original", "replacement", "another"),
-    )
-)  # "most good strings", "the different dirt", "the 2nd set": not what this item has
-_LESS = frozenset(["less", "least", "hardly", "barely"])
-_TELLS_APART = frozenset(
-    ("clear", "light", "smart", "bright", "right", "free", "clean", "strong", "cool", "grand", "super", "true", "sharp")
-)  # behind "the" they tell which one is meant: "the clear cover has a short string"
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
 _FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 
 
 class NounPhrases:
-    """Finds noun phrases by grammar, each with its polarity by `words`."""
+    """Finds noun phrases by grammar, each with its polarity by `praise`."""
 
-    def __init__(self, words: Valence, flaws: Flaws) -> None:
-        self._words, self._lists, self._flaws = words, lexicon("en"), flaws
+    def __init__(self, praise: Praise, flaws: Flaws) -> None:
+        self._praise, self._lists, self._flaws = praise, lexicon("en"), flaws
 
     def of(self, doc: Any, chunk: Any) -> Iterator[Span]:
         """The phrase that a chunk of nouns makes, with "the" and with its own article."""
@@ -115,7 +58,7 @@ class NounPhrases:
         there = any(t.dep_ == "expl" for t in head.head.children)  # "there is a lovely view"
         if head.dep_ in {"attr", "oprd"} and not there:
             return  # "it is a handy tool" praises no tool: it says what it is
-        if any(t.tag_ == "JJS" or t.lower_ in _VERDICTS for t in chunk) or any(c.isdigit() for c in head.text):
+        if any(t.tag_ == "JJS" or t.lower_ in _VERDICTS for t in chunk) or any(c.isdigit() for c in chunk.text):
             return
         if _names_the_whole(head):
             return
@@ -135,7 +78,7 @@ class NounPhrases:
                 ends = [] if of else ends  # "the design" of "the design of their menu card"
                 if inner is not None and self._ends(inner, of=of):
                     ends.append(inner.i + 1)
-        polarity = self.praise(head)
+        polarity = self._praise.of(head)
         for end in ends:
             tokens = doc[first:end]
             raw = tokens.text
@@ -198,70 +141,6 @@ class NounPhrases:
         apart = not of and any(t.lower_ == "the" for t in noun.children)
         return named and not (more or goes_on or apart)
 
-    def _comes_with(self, noun: Any) -> bool:
-        """Whether it comes with what is reviewed: "a place with great food"; not "use it with a good amp"."""
-        of = noun.head.head
-        whole = of.dep_ in {"ROOT", "attr"} and (of.lemma_.lower() in self._lists["item_words"] or of.dep_ == "ROOT")
-        return noun.head.lower_ == "with" and of.pos_ in {"NOUN", "PROPN"} and whole and of.i < noun.head.i
-
-    def praise(self, head: Any) -> Polarity:
-        """What is said of this very noun: by its adjectives, as the subject of "is", or as what is loved or hated.
-
-        Anything looser would hang the praise of one noun on its neighbour.
-        """
-        if any(t.dep_ == "neg" or t.lower_ in {"no", "without", "lack"} for t in (*head.children, head.head)):
-            return "neutral"
-        led = head
-        while led.dep_ == "conj" and led.head.pos_ in {"NOUN", "PROPN"}:
-            led = led.head  # "for my grandson and grand daughter"
-        if led.dep_ == "pobj" and not self._comes_with(led):
-            return "neutral"  # "the place for a romantic date" does not praise the date
-        if _own(head) or any(t.lower_ in _SOME or t.lower_ in _LESS for t in head.subtree if t.i < head.i):
-            return "neutral"  # "my pegs are in great shape", "most good strings last", "the less bright sound"
-        told = any(t.lower_ in {"the", "this", "these"} for t in head.children if t.dep_ == "det")
-        adjectives = " ".join(
-            t.text
-            for t in head.children
-            if (t.dep_ == "amod" or (t.dep_ == "compound" and t.pos_ != "NOUN"))
-            and not (told and t.lower_ in _TELLS_APART)
-        )
-        verb = led.head
-        if any(t.dep_ == "mark" and t.lower_ in {"although", "though", "while"} for t in verb.children):
-            return "neutral"  # "although the amp is great, it lacks warmth"
-        ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
-        turned = head.i + 1 < len(head.doc) and head.nbor(1).lower_ == "but"  # "nice shakes but of late without taste"
-        if turned or ahead & {"never", "hardly", "seldom", "rarely", "heard", "hear"}:
-            return "neutral"
-        if (own := self._words.polarity(adjectives)) != "neutral":
-            handed = led.dep_ == "dobj" and (
-                _in_general(led) or verb.lemma_.lower() not in _HAS | _LIKING or _only_advised(led)
-            )
-            whole = self._words.polarity(f"{adjectives} {head.text}")  # "a strong hatred"
-            return "neutral" if own == "positive" and (handed or whole != "positive") else own
-        if any(t.tag_ == "MD" for t in verb.children):
-            return "neutral"  # "the seating could have been better"
-        if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "neither"}:
-            return "neutral"
-        if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
-            if any(t.tag_ == "JJR" for t in verb.children):
-                return "neutral"  # "the view of the other branch is better"
-            if verb.dep_ == "ccomp" and verb.head.lemma_ == "make":
-                return "neutral"  # "it makes the strings feel nice"
-            if any(c.dep_ == "xcomp" and c.head.dep_ == "acomp" for t in verb.children for c in t.children):
-                return "neutral"  # "the speed is easy to read"
-            return self._words.polarity(
-                " ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb))
-            )
-        first = verb.head if verb.dep_ == "conj" else verb
-        wished = any(t.tag_ in {"MD", "TO"} for v in (verb, first) for t in v.children)  # "I'd like a half size"
-        wished |= any(t.lower_ in {"a", "an"} for t in head.children)  # "as I like a light string"
-        likers = {t.lower_ for t in verb.children if t.dep_ == "nsubj"}
-        mine = verb.dep_ != "relcl" and likers <= _MINE  # "for everyone who loves wings" likes none
-        liked = verb.lemma_ in _LIKING and verb.dep_ != "advcl" and not _in_general(head)
-        if head.dep_ == "dobj" and liked and not wished and mine:
-            return "positive"
-        return "neutral"
-
 
 def _names_the_whole(noun: Any) -> bool:
     """Whether a noun names what is reviewed, not a part of it: "I like this cleaner", "what a great little stand"."""
@@ -276,28 +155,6 @@ def _goes_on(noun: Any) -> bool:
     return after is not None and (
         after.lower_ in _GOES_ON or (after.head.i == noun.i and after.dep_ in {"acl", "relcl"})
     )
-
-
-def _in_general(noun: Any) -> bool:
-    """Whether an object tells a taste, not what was met: "I love good projection", but "I loved their cakes"."""
-    verb = noun.head
-    met = any(t.dep_ in {"det", "poss", "nummod"} for t in noun.children) or verb.tag_ in {"VBD", "VBN"}
-    told = any(t.dep_ == "nsubj" for t in verb.children)
-    return verb.lemma_.lower() in _LIKING and told and not met and noun.pos_ != "PROPN"
-
-
-def _only_advised(noun: Any) -> bool:
-    """Whether an object is only told to be used, or given along with another: "use a good preamp", "give it a good
-    flick"."""
-    verb = noun.head
-    told = verb.tag_ == "VB" and verb.dep_ == "ROOT" and not any(t.dep_ in {"nsubj", "aux"} for t in verb.children)
-    told |= verb.tag_ == "VBG" and verb.dep_ in {"csubj", "pcomp", "acl", "advcl"}  # "having a clean neck is where"
-    others = [t for t in verb.children if t.dep_ in {"dobj", "dative"} and t.i != noun.i]
-    return told or bool(others and verb.lemma_.lower() in _GIVES)
-
-
-def _own(noun: Any) -> bool:
-    return any(t.dep_ == "poss" and t.lower_ in {"my", "our"} for t in noun.children)
 
 
 def _missed(noun: Any) -> bool:

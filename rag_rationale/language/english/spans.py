@@ -13,6 +13,7 @@ from rag_rationale.language.english import syntax
 from rag_rationale.language.english.flaws import Flaws, determined
 from rag_rationale.language.english.noun_phrases import NounPhrases
 from rag_rationale.language.english.polarity import Valence
+from rag_rationale.language.english.praising import Praise
 from rag_rationale.language.english.showing import EDGE, NAMED, ODD, lemma, mid_sentence, speaks
 from rag_rationale.language.lexicon import lexicon
 from rag_rationale.types import Span
@@ -55,7 +56,8 @@ class SpanFinder:
 
     def __init__(self, words: Valence, flaws: Flaws) -> None:
         self._words, self._lists, self._flaws = words, lexicon("en"), flaws
-        self._nouns = NounPhrases(words, flaws)
+        self._praise = Praise(words)
+        self._nouns = NounPhrases(self._praise, flaws)
 
     def find(self, doc: Any) -> Iterator[Span]:
         """Noun phrases, clauses, remarks and quotable sentences of a parsed text."""
@@ -142,7 +144,7 @@ class SpanFinder:
             or (
                 words[-1].pos_ == "ADJ" and words[-2].lower_ == "and" and words[-3:-2] == roots
             )  # "good food and tasty"
-            or (judged := self._nouns.praise(roots[0])) == "neutral"
+            or (judged := self._praise.of(roots[0])) == "neutral"
             or judged != self._words.polarity(raw)
             or "\n" in raw
             or " ," in raw
