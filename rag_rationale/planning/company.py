@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from rag_rationale.types import Analyser, Evidence
 
-_ENOUGH = 5  # reviewers below which it tells nothing that nobody else speaks of a thing
+_ENOUGH = 10  # reviewers below which it tells nothing that nobody else speaks of a thing
 
 
 class Company:

@@ -24,6 +24,7 @@ _GOES_ON = re.compile(r"[ ,]*\b(?:and|but|so|because|until|when)\b", re.IGNORECA
 _HERE, _THIS = re.compile(r"\bhere\b", re.IGNORECASE), re.compile(r"\bthis\b", re.IGNORECASE)
 _CHEAP = re.compile(r"\bcheap", re.IGNORECASE)
 _UNUSUAL = 1  # pairs of words in a span that hardly anybody else put together; of spans with more, a quarter is flawed
+_LONG = 10  # words; for as many a quotation may have one more
 _SURE = 0.1  # probability from which the index's head is sure of what a passage does not praise
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
 
@@ -165,7 +166,7 @@ class Reader:
             and not (span.shape == "identity" and review and passage.lang == "en" and passage.start)
             and not (evidence.side == "history" and _HERE.search(span.text))
             and not (evidence.side == "history" and span.shape == "clause" and _THIS.search(span.text))
-            and not (evidence.side != "item" and (self._misspells(span) or self.unusual(span.text) > _UNUSUAL))
+            and not (evidence.side != "item" and (self._misspells(span) or self._is_odd(span)))
         ]
 
     def _weighed(self, evidence: Evidence, analyser: Analyser) -> Iterator[Span]:
@@ -194,6 +195,11 @@ class Reader:
     def _alone(self, span: Span, lang: Language) -> bool:
         """Whether nobody else who reviewed the item speaks of a thing, so that it may be no part of it."""
         return lang == self.language == "en" and self._company is not None and not self._company.keeps(span.head)
+
+    def _is_odd(self, span: Span) -> bool:
+        """Whether too many pairs of its words are hardly anybody else's; a long quotation may have more of them."""
+        more = len(span.text.split()) // _LONG if span.shape == "quote" else 0
+        return self.unusual(span.text) > _UNUSUAL + more
 
     def _misspells(self, span: Span) -> bool:
         """Whether a name stands without its capital, or a word is in no dictionary, not in the item's own text, and
