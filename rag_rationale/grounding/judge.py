@@ -144,16 +144,16 @@ class Judge:
     def _far(self, found: Examined, claim: Claim) -> list[str]:
         """What is wrong with the clauses that share hardly a word with their sources and lie far from them."""
         assert self._embedder is not None
-        told = []
-        for clause in found.remote:
-            if closeness(clause, claim.language, self._embedder)["close"] < _FAR:
-                told.append(f"{_shown(clause)} speaks of something else than: {clause.said}")
-        return told
+        if not found.remote:
+            return []
+        near = closeness(found.remote, claim.language, self._embedder)
+        far = [clause for clause, of in zip(found.remote, near, strict=True) if of["close"] < _FAR]
+        return [f"{_shown(clause)} speaks of something else than: {clause.said}" for clause in far]
 
     def _measure(self, tier: Tier, clause: Clause, claim: Claim) -> dict[str, float]:
         if tier == "embedding":
             assert self._embedder is not None
-            return closeness(clause, claim.language, self._embedder)
+            return closeness([clause], claim.language, self._embedder)[0]
         assert self._engine is not None
         return gain(clause, claim.language, self._engine)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
+
 import numpy as np
 
 from rag_rationale.grounding.clauses import Clause
@@ -34,17 +37,24 @@ _USUAL: dict[Language, tuple[str, ...]] = {
 """Sentences about nothing in particular: how close anything lies to them is what closeness means for an embedder."""
 
 
-def closeness(clause: Clause, language: Language, embedder: Embedder) -> dict[str, float]:
-    """`close`: the cosine of the clause and its nearest source sentence, set so that 0 is what the embedder gives to
-    sentences that have nothing to do with each other and 1 what it gives to equal ones. Most of the texts come again:
-    the caller's embedder should remember them.
+def closeness(clauses: Sequence[Clause], language: Language, embedder: Embedder) -> list[dict[str, float]]:
+    """`close` of each clause: its cosine with its nearest source sentence, set so that 0 is what the embedder gives to
+    sentences that have nothing to do with each other and 1 what it gives to equal ones. All are embedded at once. Most
+    of the texts come again: the caller's embedder should remember them.
     """
-    sentences = best_sentences(clause, language, most=_COMPARED)
+    compared = [best_sentences(clause, language, most=_COMPARED) for clause in clauses]
     usual_ones = _USUAL[language]
-    vectors = embedder.embed([clause.said, *usual_ones, *sentences], role="passage")
-    usual = float(np.mean(vectors[1 : 1 + len(usual_ones)] @ vectors[0]))
-    nearest = float(np.max(vectors[1 + len(usual_ones) :] @ vectors[0])) if sentences else usual
-    return {"close": (nearest - usual) / max(1 - usual, 1e-6)}
+    texts = [*usual_ones, *(clause.said for clause in clauses), *chain.from_iterable(compared)]
+    vectors = embedder.embed(texts, role="passage")
+    about_nothing, told, held = np.split(vectors, [len(usual_ones), len(usual_ones) + len(clauses)])
+    found, begin = [], 0
+    for said, sentences in zip(told, compared, strict=True):
+        usual = float(np.mean(about_nothing @ said))
+        own = held[begin : begin + len(sentences)]
+        begin += len(sentences)
+        nearest = float(np.max(own @ said)) if sentences else usual
+        found.append({"close": (nearest - usual) / max(1 - usual, 1e-6)})
+    return found
 
 
 def gain(clause: Clause, language: Language, engine: Engine) -> dict[str, float]:

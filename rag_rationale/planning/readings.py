@@ -114,7 +114,8 @@ class Reader:
         reviewers say it tells nothing, or must not be told. `forms` is how it stands in what they wrote."""
         lists = lexicon(self.language)
         bare = noun in lists.get("bare_heads", ()) and noun not in lists["aspects"]
-        general = bare or noun.rsplit(" ", 1)[-1] in lists["generic_heads"] or self._title.search(noun)
+        named = any(self._rarity.is_name(word) for word in noun.split())  # "bring up the dunlop"
+        general = named or bare or noun.rsplit(" ", 1)[-1] in lists["generic_heads"] or self._title.search(noun)
         if general or self._may_be_a_name(noun, forms):
             return None
         rare = self._rarity.rarest(noun)
@@ -161,7 +162,7 @@ class Reader:
             and self._says_so(span, evidence)
             and not (span.shape == "quote" and _tells_a_story(span, evidence, analyser))
             and not (review and self._names_someone(span, passage.lang))
-            and not (span.shape == "np" and _names_the_item(span, evidence.title))
+            and not (span.shape == "np" and (_names_the_item(span, evidence.title) or self._is_a_name(span)))
             and not (review and span.shape == "np" and self._alone(span, passage.lang))
             and not (span.shape == "identity" and review and passage.lang == "en" and passage.start)
             and not (evidence.side == "history" and _HERE.search(span.text))
@@ -191,6 +192,11 @@ class Reader:
         if lexicon(lang)["staff"].intersection(w.lower() for w in spoken):
             words += spoken
         return any(w.lower() not in self._known and self._rarity.unheard(w) for w in words)
+
+    def _is_a_name(self, span: Span) -> bool:
+        """Whether a noun phrase is nothing but a name: "the Dunlop"."""
+        words = span.text.removeprefix("the ").split()
+        return len(words) == 1 and self._rarity.is_name(words[0])
 
     def _alone(self, span: Span, lang: Language) -> bool:
         """Whether nobody else who reviewed the item speaks of a thing, so that it may be no part of it."""
