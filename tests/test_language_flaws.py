@@ -203,6 +203,8 @@ def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str
         ("Every room is warm.", "every room is warm"),
         ("Rooms are lovely.", "the rooms are lovely"),
         ("Rooms are upstairs.", "rooms are upstairs"),
+        ("Half of the order was cold.", "half of the order was cold"),
+        ("The Lantern Cake was rich.", "the Lantern Cake was rich"),
     ],
 )
 def test_a_clause_gets_the_article_that_its_subject_lacks(

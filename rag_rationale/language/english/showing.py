@@ -34,6 +34,8 @@ def mid_sentence(text: str, first: Any, flaws: Flaws, *, common: bool = False) -
     that of a `common` word of the dictionary."""
     if first.is_title and first.lower_ in lexicon("en")["capitals"]:
         return text
+    if first.lower_ in {"the", "a", "an"}:
+        return text[0].lower() + text[1:]
     begins = first.is_sent_start or first.nbor(-1).is_space or first.nbor(-1).is_punct
     plain = first.text[1:].islower() or len(first) < 2  # "EXP16s" is written so
     opened = begins and plain and first.ent_type_ not in NAMED

@@ -34,7 +34,7 @@ _TELLS = {
     "read",
 }
 _SOMEONE = {"he", "she", "him", "his", "her", "hers", "them", "it", "those", "these"}
-_NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")}
+_NO_NOUNS = {f"{a}{b}" for a in ("no", "every", "any", "some") for b in ("thing", "one", "body")} | {"half"}
 _PLACES = {"GPE", "LOC", "NORP", "FAC"}
 _OF_PEOPLE = frozenset(
     (
@@ -266,7 +266,7 @@ class SpanFinder:
             and subject.lower_ not in {"people", "kids", "things"}
             and any(t.dep_ in {"acomp", "auxpass"} for t in head.children)
         )
-        if judged_ones and first.pos_ in {"NOUN", "ADJ"} and first.text.islower() | first.is_sent_start:
+        if judged_ones and first.pos_ in {"NOUN", "ADJ"} and (first.text.islower() or first.is_sent_start):
             return self._words.polarity(subject.doc[head.i : head.right_edge.i + 1].text) != "neutral"
         judged = all(t.lower_ != "available" for t in head.children)  # "free parking is available" anywhere
         led = first.pos_ in {"NOUN", "ADJ", "PROPN"} or first.tag_ in {"VBN", "VBG"}
