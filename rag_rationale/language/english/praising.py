@@ -70,6 +70,8 @@ class Praise:
             return "neutral"  # "although the amp is great, it lacks warmth"
         if led.dep_ == "nsubj" and verb.tag_ in {"VBZ", "VBP", "VB"} and _bare(led) and verb.lemma_ != "be":
             return "neutral"  # "fresh strings do a lot for the sound"
+        if led.dep_ == "dobj" and any(t.dep_ == "neg" for t in verb.children):
+            return "neutral"  # "I have not found a good setup"
         ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
         turned = head.i + 1 < len(head.doc) and head.nbor(1).lower_ == "but"  # "nice shakes but of late without taste"
         if turned or ahead & {"never", "hardly", "seldom", "rarely", "heard", "hear"}:
