@@ -14,11 +14,29 @@ from rag_rationale.types import Analyser, Evidence, Language, Passage
 STORY = "We wanted to try something that we had not had before, and went there."
 
 
+def reading_room(
+    known: Mapping[Language, Analyser],
+    *,
+    title: str = "Salt Room",
+    known_names: str = "",
+    rarity: Rarity | None = None,
+    company: Company | None = None,
+) -> Reader:
+    return Reader(
+        known,
+        language="en",
+        title=title,
+        known_names=known_names,
+        forbidden=(),
+        limits=lambda _: 200,
+        rarity=rarity or Rarity([]),
+        company=company,
+    )
+
+
 def offered(known: Mapping[Language, Analyser], text: str, praise: float | None) -> set[str]:
     """The quotations that a review offers whose passage the index's head gives this probability of praise."""
-    reader = Reader(
-        known, language="en", title="Salt Room", known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
-    )
+    reader = reading_room(known)
     passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
     evidence = Evidence("e", passage, "review", "Salt Room", score=0.0, event=None, rating=5.0, praise=praise)
     return {span.text for span in reader.read(evidence).spans if span.shape == "quote"}
@@ -56,24 +74,14 @@ def test_what_no_dictionary_and_nobody_else_says_is_misspelt(
     known: Mapping[Language, Analyser], text: str, count: int, told: bool
 ) -> None:
     rarity = talk(count, "The sambhal was hot.")
-    reader = Reader(
-        known, language="en", title="Salt Room", known_names="", forbidden=(), limits=lambda _: 200, rarity=rarity
-    )
+    reader = reading_room(known, rarity=rarity)
     passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
     reading = reader.read(Evidence("e", passage, "review", "Salt Room", score=0.0, event=None, rating=5.0))
     assert bool(reading.of("clause")) == told
 
 
 def test_how_many_speak_of_what_everything_has_tells_nothing(known: Mapping[Language, Analyser]) -> None:
-    reader = Reader(
-        known,
-        language="en",
-        title="Salt Room",
-        known_names="",
-        forbidden=(),
-        limits=lambda _: 200,
-        rarity=talk(1600, "The taste was fine and so was the terrace."),
-    )
+    reader = reading_room(known, rarity=talk(1600, "The taste was fine and so was the terrace."))
     assert reader.worth_counting("taste", ["taste"]) is None
     assert reader.worth_counting("terrace", ["terrace"]) is not None
 
@@ -81,9 +89,7 @@ def test_how_many_speak_of_what_everything_has_tells_nothing(known: Mapping[Lang
 def test_a_name_that_is_a_word_as_well_takes_no_article(known: Mapping[Language, Analyser]) -> None:
     told = []
     for title in ("Gravity", "Salt Room"):
-        reader = Reader(
-            known, language="en", title=title, known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
-        )
+        reader = reading_room(known, title=title)
         text = "Gravity was thin."
         passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=2.0)
         reading = reader.read(Evidence("e", passage, "review", title, score=0.0, event=None, rating=2.0))
@@ -93,9 +99,7 @@ def test_a_name_that_is_a_word_as_well_takes_no_article(known: Mapping[Language,
 
 def test_an_item_s_own_name_is_nothing_to_single_out(known: Mapping[Language, Analyser]) -> None:
     def phrases(text: str, title: str) -> set[str]:
-        reader = Reader(
-            known, language="en", title="Oak Inn", known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
-        )
+        reader = reading_room(known, title="Oak Inn")
         passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
         reading = reader.read(Evidence("e", passage, "history", title, score=0.0, event="review", rating=5.0))
         return {s.text for s in reading.spans if s.shape == "np"}
@@ -109,9 +113,7 @@ def test_what_was_here_is_not_told_beside_another_here(known: Mapping[Language, 
     passage = Passage("p", "review", "r", "text", "i", 0, len(text), text, "en", rating=5.0)
 
     def told(side: Literal["history", "review"]) -> bool:
-        reader = Reader(
-            known, language="en", title="Oak Inn", known_names="", forbidden=(), limits=lambda _: 200, rarity=Rarity([])
-        )
+        reader = reading_room(known, title="Oak Inn")
         reading = reader.read(Evidence("e", passage, side, "Elm Inn", score=0.0, event=None, rating=5.0))
         return any("here" in s.text for s in reading.spans)
 
@@ -132,22 +134,15 @@ def written(
     *others: str,
     side: Literal["review", "history"] = "review",
 ) -> set[str]:
-    """The spans of a shape that a review offers where `others` reviewed the item, and people write as `talk` has it."""
+    """The spans of a shape that a review offers where `others` reviewed the item, and people write as in `HEARD`."""
     spoken = [*["they had the mutton, the Kindle and a paneer curry"] * 9, *others]
     crowd = [
         Passage(f"p{n}", "review", f"r{n}", "text", "i", 0, len(t), t, "en", user_id=f"u{n}")
         for n, t in enumerate((*spoken, text))
     ]
     about = [Evidence(p.id, p, "review", "Salt Room", score=0.0, event=None) for p in crowd[9:]]
-    reader = Reader(
-        known,
-        language="en",
-        title="Salt Room",
-        known_names="the Kindle",
-        forbidden=(),
-        limits=lambda _: 200,
-        rarity=Rarity(HEARD, spoken=crowd),
-        company=Company(about, known["en"]),
+    reader = reading_room(
+        known, known_names="the Kindle", rarity=Rarity(HEARD, spoken=crowd), company=Company(about, known["en"])
     )
     event = "review" if side == "history" else None
     one = Evidence("e", crowd[-1], side, "Salt Room", score=0.0, event=event, rating=5.0)
