@@ -55,9 +55,8 @@ def measure_verifier(material: Material, *, wice: Path | None = None) -> Finding
         made for claim in served for kind in KINDS if (made := falsify(claim, kind, served, seed=material.seed))
     ]
     written = handwritten("held.")
-    spent = _latency(
-        [*served, *written, *generated], material
-    )  # before anything is embedded, which would be remembered
+    # before anything is embedded, which would be remembered
+    spent = _latency([*served, *written, *generated], material)
     sets = {
         "generated": [*served, *generated],
         "handwritten": written,

@@ -120,9 +120,8 @@ class Verifier:
             faults.append(f"{filler.slot} rests on a quarantined passage")
         match filler.shape:
             case "title":
-                faults += (
-                    [] if filler.text in spoken_titles(evidence.title) else [f"{filler.slot} is not the item's title"]
-                )
+                proven = filler.text in spoken_titles(evidence.title)
+                faults += [] if proven else [f"{filler.slot} is not the item's title"]
             case "verb":
                 proven = self._verbs.get(evidence.event or "") == filler.text
                 faults += [] if proven else [f"no event row proves '{filler.text}'"]

@@ -18,10 +18,7 @@ from rag_rationale.types import Passage
 
 _PEOPLE = 3  # who wrote a pair of words, the author of a span among them, before it is usual
 _HEARD, _CROWD = 0.5, 200  # share of the pairs that are usual, and people, below which an index is too small to tell
-_NAMED, _CALLED = (
-    0.6,
-    5,
-)  # share of those who write a word amid a sentence that give a name its capital, and their number
+_NAMED, _CALLED = 0.6, 5  # share of those who give a word amid a sentence a capital, and how many, before it is a name
 _JOINED = 3.0  # times as many write two words as one
 _APART = frozenset(
     ("up", "in", "on", "off", "out", "down", "over", "be", "one", "day", "time", "times", "thing", "things", "body")

@@ -32,12 +32,8 @@ _SEEKS = frozenset(
         "seek",
     ]
 )
-_GOES_ON = frozenset(
-    ["to", "between", "for", "of", "against", "as", "at", "that"]
-)  # "the ability | to adjust", "the ease | at"
-_VERDICTS = frozenset(
-    ["favorite", "favourite", "ideal", "usual"]
-)  # "the best capo", told as a thing, is no part either
+_GOES_ON = frozenset(["to", "between", "for", "of", "against", "as", "at", "that"])  # "the ability | to adjust"
+_VERDICTS = frozenset(["favorite", "favourite", "ideal", "usual"])  # "the best capo" is no part of it either
 _MODIFIERS = {"amod", "compound", "nummod", "nmod", "advmod", "poss", "det", "quantmod", "case", "punct", "npadvmod"}
 _FAINT_PRAISE = {"good", "great", "nice"}  # "praises the good paper" says no more than "praises the paper"
 
