@@ -133,6 +133,14 @@ def test_kinds_that_could_be_true_by_chance_do_not_apply() -> None:
     assert falsify(EN, "other_item", []) is None
 
 
+def test_what_is_falsified_is_false_in_chinese_too() -> None:
+    praised = claim("有人说不愧是名作[2]。", "-", "不愧是名作。", language="zh")
+    assert falsify(praised, "negation", []) is None
+    whole = claim("有人说特效好棒[2]。", "-", "虽然不尽完美，特效好棒，已经很不错了。", language="zh")
+    made = falsify(whole, "stitched", [])
+    assert made is None or "虽然很不错" not in made.sentence
+
+
 def test_falsehoods_are_the_same_for_the_same_seed() -> None:
     around = [ELSEWHERE["en"]]
     for kind in KINDS:

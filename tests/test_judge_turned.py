@@ -54,3 +54,15 @@ def test_the_wording_of_a_caveat_is_no_praise_and_denies_nothing(sentence: str) 
 def test_what_a_list_does_not_list_is_not_in_it(sentence: str, language: Language, found: str) -> None:
     text = "Cuisines: Thai, Asian" if language == "en" else "菜系：泰国菜、中国菜；"
     assert label(sentence, text, side="item", language=language) == found
+
+
+@pytest.mark.parametrize(
+    ("sentence", "text", "found"),
+    [
+        ("有人说节奏不好[1]。", "简简单单节奏超级好。", "unsupported"),
+        ("有人说节奏好[1]。", "简简单单节奏超级好。", "supported"),
+        ("有人说这台还没卡过[1]。", "上一台每次都卡，这台还没卡过。", "supported"),
+    ],
+)
+def test_a_denial_where_no_source_denies_anything_is_found(sentence: str, text: str, found: str) -> None:
+    assert label(sentence, text, language="zh") == found

@@ -26,7 +26,7 @@ _BE = re.compile(
 )  # "not just amazing" denies nothing
 _NOT = re.compile(r" not\b|n['’]t\b|\bnever ")
 _VERY_ZH = re.compile("(?<![不没])(?:很|非常|特别|十分|挺|超级)(?=[\u4e00-\u9fff])")
-_NOT_ZH = re.compile("(?:不|没有|没)(?=[\u4e00-\u9fff])(?!错|少|仅|但|过|同|得|久|断|知|管|论|如|然|止|只)")
+_NOT_ZH = re.compile("(?:不|没有|没)(?=[\u4e00-\u9fff])(?!错|少|仅|但|过|同|得|久|断|知|管|论|如|然|止|只|愧)")
 _ONE = re.compile(
     r"\b(?:One|one|A|a|Another|another) (reviewer|guest|customer|diner|traveller|reader|viewer|buyer)s?"
     r"( here| of this one)? (say|praise|write|report|note|complain|find|call|warn|mention)s\b"
@@ -37,7 +37,7 @@ _CLAUSE = re.compile(
     r"(?:^|[.;,!?]\s+|\bbut )((?:the|my|our|their|a) [a-z]+(?: [a-z]+)?) (is|are|was|were) ([a-z][^.;,!?]{3,40})", re.I
 )
 _CLAUSE_ZH = re.compile(
-    "(?:^|[，。；！？])([\u4e00-\u9fff]{2,5}?)((?:很|非常|特别|太|挺|超|有点|偏|不)[\u4e00-\u9fff]{1,8})(?=[，。；！？]|$)"
+    "(?:^|[，。；！？])(?!虽然|但是|不过|因为|所以|而且|已经)([\u4e00-\u9fff]{2,5}?)((?:很|非常|特别|太|挺|超|有点|偏|不)[\u4e00-\u9fff]{1,8})(?=[，。；！？]|$)"
 )
 
 

@@ -40,6 +40,7 @@ FEATURES = (
     "against",
     "denied",
     "negates",
+    "denies",
     "affirms",
     "contradicts",
     "apart",

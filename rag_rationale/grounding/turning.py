@@ -39,8 +39,8 @@ def denied(words: Sequence[Token], matches: Sequence[list[tuple[float, Placed]]]
 
 
 def negations(clause: Clause, nearest: dict[int, tuple[int, int]], placed: Sequence[Placed]) -> dict[str, float]:
-    """`negates`: a part of the clause denies and what is nearest to it in the sources does not; `affirms`: what is
-    nearest to a part denies and the clause does not.
+    """`negates`: a part of the clause denies and what is nearest to it in the sources does not; `denies`: nothing in
+    the sources does; `affirms`: what is nearest to a part denies and the clause does not.
     """
     denied = {p.piece for p in placed if p.token.negation}
     denying = {w.piece for w in clause.words if w.negation}
@@ -48,7 +48,7 @@ def negations(clause: Clause, nearest: dict[int, tuple[int, int]], placed: Seque
     affirms = not any(w.negation for w in clause.words) and any(
         p.token.negation for p in placed if p.piece in set(nearest.values())
     )
-    return {"negates": float(negates), "affirms": float(affirms)}
+    return {"negates": float(negates), "denies": float(bool(denying) and not denied), "affirms": float(affirms)}
 
 
 def contradicts(

@@ -106,7 +106,7 @@ class Flaws:
     def _flaws(self, tokens: Any, led: bool) -> Iterator[str]:
         raw = tokens.text
         words = [t for t in tokens if t.is_alpha]
-        if self._marks.search(raw):
+        if self._marks.search(raw) or (raw[1:2].islower() and self._marks.search(raw[0].lower() + raw[1:])):
             yield "mark"
         if _ARTICLE.search(raw):
             yield "a before a vowel"
@@ -267,6 +267,8 @@ def _misformed(token: Any) -> str | None:
     after, third = (doc[i + n] if i + n < len(doc) else None for n in (1, 2))
     if (aux := _helped(token)) is not None and token.tag_ in {"VBD", "VBN", "VBZ"}:
         return f"{aux} {token}"
+    if token.lower_ == "usual" and token.dep_ == "amod" and before is not None and before.lower_ == "as":
+        return "as usual"  # "as usual food is awesome"
     bare = all(t.dep_ not in {"aux", "auxpass"} for t in token.children)
     if token.tag_ in {"VBD", "VBN"} and bare and before is not None and before.lower_ == "not" and before.head.i == i:
         return f"not {token}"  # "the rice not baked"

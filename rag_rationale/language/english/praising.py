@@ -62,6 +62,7 @@ class Praise:
             for t in head.children
             if (t.dep_ == "amod" or (t.dep_ == "compound" and t.pos_ != "NOUN"))
             and not (told and t.lower_ in _TELLS_APART)
+            and not (t.is_title and t.i > t.sent.start and _listed(head))
         )
         verb = led.head
         if any(t.dep_ == "mark" and t.lower_ in {"although", "though", "while"} for t in verb.children) or _supposed(
@@ -87,6 +88,8 @@ class Praise:
         if any(t.dep_ == "neg" for t in verb.children) or ahead & {"not", "n't", "neither"}:
             return "neutral"
         if head.dep_ in syntax.SUBJECTS and verb.lemma_ in {"be", "taste", "look", "feel", "seem"}:
+            if any(t.text[0] in ".:;" for t in head.doc[head.i : verb.i]):
+                return "neutral"  # "Starters: kebab and fish .Fish was tasty"
             if any(t.tag_ == "JJR" for t in verb.children):
                 return "neutral"  # "the view of the other branch is better"
             if verb.dep_ == "ccomp" and verb.head.lemma_ == "make":
@@ -123,6 +126,11 @@ def _supposed(verb: Any) -> bool:
         if verb.dep_ not in {"xcomp", "ccomp", "conj", "advcl", "relcl"}:
             return False
         verb = verb.head
+
+
+def _listed(noun: Any) -> bool:
+    """Whether a noun stands among others, where a capital makes a name: "Apollo fish, Tender chicken, Crispy veg"."""
+    return noun.dep_ in {"conj", "appos"} or any(t.dep_ in {"conj", "appos"} for t in noun.children)
 
 
 def _bare(noun: Any) -> bool:
