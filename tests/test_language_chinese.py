@@ -125,6 +125,16 @@ def test_sentences_without_a_mark_between_them_are_told_with_one(zh: Chinese) ->
         "勇气和创造，结尾处理得很稳。",
         "歌手好酷好",
         "剧情线发展的太慢了。",
+        "吹的有点太过了。",
+        "颜值演技服化道爆表。",
+        "不错的样子演员演技都很在线。",
+        "天赋太好了。",
+        "离了配音就没有演技了。",
+        "穿旗袍的样子真好看。",
+        "伏笔又能从头到尾一直紧扣。",
+        "从卖腐的设定来说并不是很好。",
+        "服化道有点差强人意。",
+        "特别是主角的戏太感动地。",
     ],
 )
 def test_what_is_misspelt_cut_off_or_said_to_others_is_no_clause(zh: Chinese, text: str) -> None:

@@ -68,6 +68,12 @@ def test_a_part_is_praised_by_what_is_said_of_it(known: Mapping[str, Analyser], 
         "Fresh strings do a lot for the sound.",
         "The cable, 5 feet, is very well made.",
         "Bought two for my grandson and my grand daughter.",
+        "And then we had the Apollo fish, Chilli prawns, Tender chicken, Bangla fry, and Crispy veg!",
+        "Starters: kebab and fish .Fish was tasty though it was cold.",
+        "Had the staff been a little attentive, I would have rated it a 4.",
+        "Ordered four pastries: chocolate truffle, black forest, and fresh fruit on a Sunday.",
+        "The cost is a little on the higher side but well worth it.",
+        "Portion was small but tasty.",
     ],
 )
 def test_what_is_no_praise_of_a_part_is_told_as_none(known: Mapping[str, Analyser], text: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from rag_rationale.retrieval.usage import Usage, pairs
+import pytest
+
+from rag_rationale.retrieval.usage import Usage, words_and_marks
 from rag_rationale.types import Language, Passage
 
 
@@ -40,13 +42,16 @@ def test_chinese_is_not_looked_at() -> None:
 
 
 def test_marks_and_numbers_count_as_words() -> None:
-    assert pairs("Didn’t like 2 pizzas, sadly") == [
-        ("didn’t", "like"),
-        ("like", "2"),
-        ("2", "pizzas"),
-        ("pizzas", ","),
-        (",", "sadly"),
-    ]
+    assert words_and_marks("Didn’t like 2 pizzas, sadly") == ["didn’t", "like", "2", "pizzas", ",", "sadly"]
+
+
+def test_a_run_that_nobody_else_wrote_is_a_risk() -> None:
+    usage = Usage(said(*["The food was good."] * 197, *["We liked the rest of food."] * 3, "The rest of it was good."))
+    assert usage.risk("the food was good") == 0
+    assert usage.risk("the rest of food") == 0  # three wrote it
+    assert usage.risk("of it was good") == pytest.approx(0.28 * 2 + 0.39 * 2)  # "of it", "it was"; "was good" is usual
+    assert usage.risk("food") == 0
+    assert Usage([]).risk("of it was good") == 0
 
 
 def test_a_word_that_people_write_with_a_capital_is_a_name() -> None:

@@ -137,6 +137,10 @@ class Reader:
         """How many pairs of neighbouring words hardly anybody else in the index wrote, the item's own name aside."""
         return sum(self._rarity.unusual(part) for part in self._title.split(words))
 
+    def risk(self, words: str) -> float:
+        """How much likelier than others words are to hold a slip, in nats, the item's own name aside."""
+        return sum(self._rarity.risk(part) for part in self._title.split(words))
+
     def share(self, entry: Entry) -> float:
         """The share of items that list this entry."""
         return self._rarity.share(entry)

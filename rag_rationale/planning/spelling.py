@@ -40,7 +40,7 @@ class Spelling:
     def _in_small(self, span: Span, text: str) -> Span:
         """The span without the capitals that its author gave to words which others write small: "the mutton biryani was
         rich" of "Mutton biryani was rich". Quotations stay as they are."""
-        if span.shape not in {"np", "clause"} or not _CAPITAL.search(span.text):
+        if span.shape not in {"np", "clause", "entry"} or not _CAPITAL.search(span.text):
             return span
         told = set(_CAPITAL.findall(span.text))
         if any(w in self._words or not self._rarity.is_common(w) or self._rarity.unheard(w) for w in told):

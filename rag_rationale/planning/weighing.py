@@ -19,6 +19,7 @@ CONNECTED = 0.85  # a match claims a connection: closer than this share of rando
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 _EVEN = 0.4  # probability from which a passage may hold praise; its complement holds for complaint
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
+_CAUTION = 0.4  # of what a span tells is lost for each nat by which it is likelier than others to hold a slip
 _BONUS: dict[str, float] = {
     "clause": 0.15,
     "identity": 0.15,
@@ -60,7 +61,8 @@ class Weigher:
         return [*prose, *(e for e in told[:_LISTINGS] if e not in prose)] if bare else prose
 
     def told(self, reading: Reading, polarity: Polarity | None) -> float | None:
-        """How much the most telling span tells that may carry a sentence of this polarity; None where none may."""
+        """How much the best span tells that may carry a sentence of this polarity, less its risk; None where none
+        may."""
         described = reading.evidence.side == "item"
         least = SOMETHING if reading.evidence.passage.lang == self._reader.language else FOREIGN
         tells = [
@@ -71,7 +73,11 @@ class Weigher:
             and (s.shape != "np" or polarity)
         ]
         return max(
-            (told + _BONUS[s.shape] for s, told in tells if s.shape != "quote" or described or told >= least),
+            (
+                told + _BONUS[s.shape] - _CAUTION * self._reader.risk(s.text)
+                for s, told in tells
+                if s.shape != "quote" or described or told >= least
+            ),
             default=None,
         )
 

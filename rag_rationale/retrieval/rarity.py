@@ -96,6 +96,10 @@ class Rarity:
         """How many pairs of neighbouring words hardly anybody wrote; 0 where the index is too small to tell."""
         return self._usage.unusual(words)
 
+    def risk(self, words: str) -> float:
+        """How much likelier than others words are to hold a slip, in nats; 0 where the index is too small to tell."""
+        return self._usage.risk(words)
+
     def is_name(self, word: str) -> bool:
         """Whether people write this English word with a capital, wherever it stands."""
         return self._usage.is_name(word)

@@ -77,7 +77,7 @@ class Composition:
         self._writer = Writer(template, reader, salt=salt)
         own = next((e.passage.text for e in pool.history if e.passage.lang == template.language), None)
         self._ranker = Ranker(
-            template, engine, reader.telling, reader.unusual, fit, fit.alike, title=item.title, own=own, salt=salt
+            template, engine, reader.telling, reader.risk, fit, fit.alike, title=item.title, own=own, salt=salt
         )
         self._verifier = Verifier(
             analysers,

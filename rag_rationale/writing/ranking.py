@@ -30,7 +30,7 @@ NEAR, FAR = 0.33, 0.2  # cosine to the words about the item below which quoting 
 PLATITUDE = 0.2  # words that tell less ("the food is great") are for where nothing more specific is to be said
 FITTING = 30.0  # nats per token that words leaning wholly the user's way are worth; few reach a cosine of 0.3
 ALIKE = 3.0  # nats per token that speaking of the very thing the user spoke of is worth; most cosines are below 0.6
-UNUSUAL = 4.0  # nats per token that a pair of words costs which hardly anybody else put together: often it is a slip
+RISK = 5.0  # nats per token that a nat costs by which words are likelier than others to hold a slip
 ORDER = 0.1  # nats per token that each place in the planner's order is worth
 WORST = -7.0  # mean log-probability below which words do not read as language
 _WORDS = {"np", "clause", "liking", "identity", "entry", "remark", "quote"}
@@ -45,7 +45,7 @@ class Ranker:
         template: Template,
         engine: Engine,
         telling: Callable[[str], float],
-        unusual: Callable[[str], int],
+        risk: Callable[[str], float],
         fit: Callable[[Sequence[str], Language], Sequence[float]],
         alike: Callable[[Sequence[tuple[str, str]], Language], Sequence[float]],
         *,
@@ -54,7 +54,7 @@ class Ranker:
         salt: str = "",
     ) -> None:
         self._template, self._engine = template, engine
-        self._telling, self._unusual = telling, unusual
+        self._telling, self._risk = telling, risk
         self._fit, self._alike = fit, alike
         self._prompt = template.prompt(title=title, own=own)
         self._temperature, self._dice = template.meta.sampling.temperature, random.Random(salt)
@@ -101,9 +101,9 @@ class Ranker:
         fit = sum(fits) / max(len(fits), 1)
         alike = self._pairs.get(_sides(draft) or ("", ""), 0.0)
         own = OWN_WORDS * self._own_words(draft)
-        odd = sum(self._unusual(f.text) for f in draft.fillers if f.shape in _WORDS and f.evidence.side != "item")
+        risk = sum(self._risk(f.text) for f in draft.fillers if f.shape in _WORDS and f.evidence.side != "item")
         value = likelihood + TELLING * self._tells(draft) + FITTING * fit + ALIKE * alike + own
-        value -= UNUSUAL * odd + ORDER * place
+        value -= RISK * risk + ORDER * place
         return value + self._temperature * _gumbel(self._dice) if self._temperature else value
 
     def _own_words(self, draft: Draft) -> int:

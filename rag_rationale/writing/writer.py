@@ -21,7 +21,8 @@ from rag_rationale.types import Asserts, Cite, Draft, Evidence, Filler, Mode, Pl
 
 _STRENGTH = {"clause": 2, "identity": 2, "liking": 2, "entry": 2, "np": 1, "remark": 1, "quote": 1}
 _WORDED = {"np", "clause", "liking", "identity", "remark", "quote"}  # slots that hold the user's own words
-MOST_SPANS = 2  # spans per slot that are tried, most telling first
+_HERE = re.compile(r"\bhere\b")  # "here, one reviewer says the food is good here"
+MOST_SPANS = 2  # spans per slot that are tried, those first that tell most and risk least
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ class Writer:
     def _spans(self, shape: Shape, frame: Frame, role: Role, plan: Plan) -> list[Span]:
         reading = self._reader.read(plan.evidence[role][0])
         asserts, spec = _said_by_one(frame.asserts[role], plan, role), self._template.meta.slots.get(shape)
+        echoes = any(isinstance(part, str) and _HERE.search(part) for part in frame.parts)
         article = spec.article if spec else None
         spans = [
             s
@@ -163,8 +165,9 @@ class Writer:
             and (spec is None or spec.allows(s, plan.evidence[role][0].side))
             and (plan.aspect is None or shape not in {"clause", "entry"} or _about(s, plan.aspect))
             and (plan.evidence[role][0].event != "review" or self._reader.telling(s.text) > 0)
+            and not (echoes and _HERE.search(s.text))
         ]
-        return sorted(spans, key=lambda s: -self._reader.telling(s.text))[:MOST_SPANS]
+        return sorted(spans, key=lambda s: self._reader.risk(s.text) - self._reader.telling(s.text))[:MOST_SPANS]
 
     def _draft(self, frame: Frame, plan: Plan, chosen: dict[Slot, _Option]) -> Draft:
         parts: list[str | Filler | Cite] = []

@@ -106,6 +106,8 @@ class Flaws:
     def _flaws(self, tokens: Any, led: bool) -> Iterator[str]:
         raw = tokens.text
         words = [t for t in tokens if t.is_alpha]
+        if _torn(tokens):
+            yield "torn from its verb"
         if self._marks.search(raw) or (raw[1:2].islower() and self._marks.search(raw[0].lower() + raw[1:])):
             yield "mark"
         if _ARTICLE.search(raw):
@@ -215,6 +217,19 @@ class Flaws:
         return f"no article: {noun}" if single and (left or alone) else None
 
 
+def _torn(tokens: Any) -> bool:
+    """Whether words begin with what the verb before them says: "the desserts are | excellent and curd items were"."""
+    first = tokens[0]
+    before = tokens.doc[first.i - 1] if first.i else None
+    return bool(
+        before is not None
+        and before.lemma_ == "be"
+        and before.sent == first.sent
+        and first.pos_ == "ADJ"
+        and any(t.dep_ == "cc" for t in first.children)
+    )
+
+
 def _opens_with_a_deed(tokens: Any) -> bool:
     """Whether words begin with what somebody unnamed did: "Ordered a soup from there, it was cold"."""
     return tokens[0].lower_ in _DEEDS or (tokens[0].tag_ == "VBD" and tokens[0].pos_ == "VERB")
@@ -267,6 +282,8 @@ def _misformed(token: Any) -> str | None:
     after, third = (doc[i + n] if i + n < len(doc) else None for n in (1, 2))
     if (aux := _helped(token)) is not None and token.tag_ in {"VBD", "VBN", "VBZ"}:
         return f"{aux} {token}"
+    if token.is_stop and len(token) > 1 and not (token.is_lower or token.is_title or token.is_upper):
+        return f"capitals within {token}"  # "THe waiters"
     if token.lower_ == "usual" and token.dep_ == "amod" and before is not None and before.lower_ == "as":
         return "as usual"  # "as usual food is awesome"
     bare = all(t.dep_ not in {"aux", "auxpass"} for t in token.children)

@@ -65,12 +65,16 @@ class Praise:
             and not (t.is_title and t.i > t.sent.start and _listed(head))
         )
         verb = led.head
-        if any(t.dep_ == "mark" and t.lower_ in {"although", "though", "while"} for t in verb.children) or _supposed(
-            verb
-        ):
+        if any(
+            t.dep_ == "mark" and t.lower_ in {"although", "though", "while", "for"} for t in verb.children
+        ) or _supposed(verb):
             return "neutral"  # "although the amp is great, it lacks warmth"
         if led.dep_ == "nsubj" and verb.tag_ in {"VBZ", "VBP", "VB"} and _bare(led) and verb.lemma_ != "be":
             return "neutral"  # "fresh strings do a lot for the sound"
+        if led.dep_ == "nsubj" and any(t.dep_ == "aux" and t.i < led.i for t in verb.children):
+            return "neutral"  # "had the staff been attentive"
+        if _ordered(led):
+            return "neutral"  # "we ordered four pastries: chocolate truffle, fresh fruit"
         if led.dep_ == "dobj" and any(t.dep_ == "neg" for t in verb.children):
             return "neutral"  # "I have not found a good setup"
         ahead = {t.lower_ for t in verb.doc[max(verb.i - 5, verb.sent.start) : verb.i]}
@@ -94,6 +98,8 @@ class Praise:
                 return "neutral"  # "the view of the other branch is better"
             if verb.dep_ == "ccomp" and verb.head.lemma_ == "make":
                 return "neutral"  # "it makes the strings feel nice"
+            if _taken_back(verb):
+                return "neutral"  # "the cost is on the higher side but worth it"
             if any(c.dep_ == "xcomp" and c.head.dep_ == "acomp" for t in verb.children for c in t.children):
                 return "neutral"  # "the speed is easy to read"
             return self._words.polarity(
@@ -126,6 +132,23 @@ def _supposed(verb: Any) -> bool:
         if verb.dep_ not in {"xcomp", "ccomp", "conj", "advcl", "relcl"}:
             return False
         verb = verb.head
+
+
+def _ordered(noun: Any) -> bool:
+    """Whether a noun names what was ordered: its adjectives are the menu's."""
+    while noun.dep_ in {"appos", "conj", "dobj"} and noun.head.i < noun.i:
+        noun = noun.head
+    return bool(noun.pos_ == "VERB" and noun.lemma_ == "order")
+
+
+def _taken_back(verb: Any) -> bool:
+    """Whether "but" turns what is said of a subject: "is small but tasty", not "is great but the soup was cold"."""
+    turned = [t.head for t in verb.subtree if t.lower_ == "but" and t.dep_ == "cc" and t.i > verb.i]
+    return any(
+        c.dep_ == "conj" and not any(t.dep_ in {"nsubj", "nsubjpass", "expl"} for t in c.children)
+        for head in turned
+        for c in head.children
+    )
 
 
 def _listed(noun: Any) -> bool:
