@@ -135,10 +135,23 @@ def test_sentences_without_a_mark_between_them_are_told_with_one(zh: Chinese) ->
         "从卖腐的设定来说并不是很好。",
         "服化道有点差强人意。",
         "特别是主角的戏太感动地。",
+        "张小凡演的好。",
+        "人物交代的很清楚。",
+        "可以来说是很不错的了。",
+        "表情到位。",
     ],
 )
 def test_what_is_misspelt_cut_off_or_said_to_others_is_no_clause(zh: Chinese, text: str) -> None:
     assert of(zh, text, "clause").keys() <= {"结尾处理得很稳"}
+
+
+def test_what_an_item_is_by_its_kind_is_no_part_of_it(zh: Chinese) -> None:
+    assert of(zh, "好几年没看到这么精彩的科幻片了。", "np") == {}
+    assert "剧情" in of(zh, "剧情很精彩。", "np")
+
+
+def test_a_last_one_keeps_its_place(zh: Chinese) -> None:
+    assert not any(text.startswith("一课") for text in of(zh, "最后一课很感人。", "clause"))
 
 
 def test_one_thing_takes_no_word_for_all_of_several(zh: Chinese) -> None:
@@ -162,6 +175,9 @@ def test_one_thing_takes_no_word_for_all_of_several(zh: Chinese) -> None:
         "女主还是去演喜剧吧不适合大电影。",
         "五星给女主灵气十足。",
         "太好看了女主平安喜乐星途璀璨。",
+        "没有想象力没有特色。",
+        "包括演员的表现，也太硬了。",
+        "我心中古装top 每一个角色我都很爱。",
     ],
 )
 def test_a_sentence_about_its_writer_to_others_or_careless_is_no_quotation(zh: Chinese, text: str) -> None:

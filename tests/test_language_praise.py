@@ -74,6 +74,12 @@ def test_a_part_is_praised_by_what_is_said_of_it(known: Mapping[str, Analyser], 
         "Ordered four pastries: chocolate truffle, black forest, and fresh fruit on a Sunday.",
         "The cost is a little on the higher side but well worth it.",
         "Portion was small but tasty.",
+        "The bread was okayish, soup nice and fresh.",
+        "The rate changes seemed much less interesting.",
+        "Kay bakers is the best place for getting pizza.",
+        "Nice service chicken soup is delicious.",
+        "I love love love Indian food.",
+        "I said that the soup was,",
     ],
 )
 def test_what_is_no_praise_of_a_part_is_told_as_none(known: Mapping[str, Analyser], text: str) -> None:

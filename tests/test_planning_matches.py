@@ -46,6 +46,9 @@ class Readings:
     def telling(self, words: str) -> float:
         return 0.5 if words else 0.0
 
+    def risk(self, words: str) -> float:
+        return 0.1 if words else 0.0
+
 
 class Levels:
     """A snapshot that knows the background only; `kinds` are the categories of the item the user met, and `alike` how

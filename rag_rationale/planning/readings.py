@@ -24,6 +24,7 @@ _GOES_ON = re.compile(r"[ ,]*\b(?:and|but|so|because|until|when)\b", re.IGNORECA
 _HERE, _THIS = re.compile(r"\bhere\b", re.IGNORECASE), re.compile(r"\bthis\b", re.IGNORECASE)
 _CHEAP = re.compile(r"\bcheap", re.IGNORECASE)
 _UNUSUAL = 1  # pairs of words in a span that hardly anybody else put together; of spans with more, a quarter is flawed
+_RISKY = 1.25  # nats; three runs that nobody else wrote are let stand, four are not
 _LONG = 10  # words; for as many a quotation may have one more
 _SURE = 0.1  # probability from which the index's head is sure of what a passage does not praise
 _FAINT = 2.5  # a praise in a review rated lower, or a complaint in one rated higher than its mirror, is not its point
@@ -158,7 +159,7 @@ class Reader:
         one_by_one = _entries(passage) if listed and passage.lang == self.language else []
         if listed and passage.lang == self.language == "zh":
             return [s for s in (*_listed(passage), *one_by_one) if len(s.text) <= self._limits(s.shape)]
-        return one_by_one + [
+        return [self._spelling.of(entry, passage.text) for entry in one_by_one] + [
             span
             for span in (self._spelling.of(span, passage.text) for span in self._weighed(evidence, analyser))
             if len(span.text) <= self._limits(span.shape)
@@ -207,9 +208,11 @@ class Reader:
         return lang == self.language == "en" and self._company is not None and not self._company.keeps(span.head)
 
     def _is_odd(self, span: Span) -> bool:
-        """Whether too many pairs of its words are hardly anybody else's; a long quotation may have more of them."""
-        more = len(span.text.split()) // _LONG if span.shape == "quote" else 0
-        return self.unusual(span.text) > _UNUSUAL + more
+        """Whether too many pairs, or runs of three, of its words are hardly anybody else's; a long quotation may have
+        more of them."""
+        if span.shape != "quote":
+            return self.unusual(span.text) > _UNUSUAL or self.risk(span.text) > _RISKY
+        return self.unusual(span.text) > _UNUSUAL + len(span.text.split()) // _LONG
 
     def _misspells(self, span: Span) -> bool:
         """Whether a name stands without its capital, or a word is in no dictionary, not in the item's own text, and

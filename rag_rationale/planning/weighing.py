@@ -19,7 +19,7 @@ CONNECTED = 0.85  # a match claims a connection: closer than this share of rando
 AGREEING = 0.97  # two reviewers say the same: closer than this share of random pairs
 _EVEN = 0.4  # probability from which a passage may hold praise; its complement holds for complaint
 LOW, HIGH = 2.5, 3.5  # ratings below are complaints, above are praise
-_CAUTION = 0.4  # of what a span tells is lost for each nat by which it is likelier than others to hold a slip
+_CAUTION = 0.2  # of what a span tells is lost for each nat by which it is likelier than others to hold a slip
 _BONUS: dict[str, float] = {
     "clause": 0.15,
     "identity": 0.15,

@@ -14,6 +14,10 @@ Judge = Callable[[str], Polarity]
 _NOMINAL = {"n", "nz", "ns", "nt", "vn", "an", "j", "b", "eng", "nrt", "nr", "ng"}
 _LONGEST = 14
 
+_GENRE = re.compile(  # the item itself by its kind, and no part of it: 精彩的科幻片
+    r"(?:科幻|爱情|动作|恐怖|悬疑|喜剧|战争|动画|文艺|灾难|青春|古装|都市|校园|家庭|犯罪|纪录|国产|商业|电视|连续|网络|偶像)(?:片|剧|电影)$"
+)
+
 
 class Nouns:
     """Finds noun phrases in units; `judge` tells the polarity of a text."""
@@ -92,6 +96,7 @@ class Nouns:
             not 2 <= len(raw) <= _LONGEST
             or (head in self._lists["generic_heads"] and not any(w.text == "的" for w in own))
             or (head in self._lists["generic_heads"] and head in self._lists["item_nouns"])
+            or _GENRE.search(head)
             or len(HAN.findall(raw)) < 2
             or ODD.search(raw)
             or any(not (self._words.is_word(w.text) or w.tag == "nr" or len(w.text) == 1) for w in own)

@@ -55,6 +55,9 @@ def runs_on(tokens: Any) -> Iterator[str]:
     for four in zip(*(tokens[n:] for n in range(4)), strict=False):  # "good food good ambience"
         if [t.pos_ for t in four] == ["ADJ", "NOUN"] * 2 and four[2].dep_ == "amod" and four[2].head.i == four[3].i:
             yield f"runs on: {four[1]} {four[2]}"
+        listed = [t.pos_ for t in four] == ["ADJ", "ADJ", "CCONJ", "ADJ"] and four[1].dep_ in {"acomp", "conj", "amod"}
+        if listed and four[0].head.pos_ != "NOUN" and four[1].head.pos_ != "NOUN":
+            yield f"no comma: {four[0]} {four[1]}"  # "is professional polite and friendly"
     yield from _without_subject(tokens)
     verbs = [t for t in tokens if t.tag_ in syntax.FINITE]
     but = next((t for t in tokens if t.lower_ == "but"), None)

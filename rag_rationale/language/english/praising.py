@@ -6,6 +6,7 @@ taste, or another thing: that is told as nothing.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from rag_rationale.language.english import syntax
@@ -73,6 +74,8 @@ class Praise:
             return "neutral"  # "fresh strings do a lot for the sound"
         if led.dep_ == "nsubj" and any(t.dep_ == "aux" and t.i < led.i for t in verb.children):
             return "neutral"  # "had the staff been attentive"
+        if _misread(head):
+            return "neutral"
         if _ordered(led):
             return "neutral"  # "we ordered four pastries: chocolate truffle, fresh fruit"
         if led.dep_ == "dobj" and any(t.dep_ == "neg" for t in verb.children):
@@ -102,9 +105,10 @@ class Praise:
                 return "neutral"  # "the cost is on the higher side but worth it"
             if any(c.dep_ == "xcomp" and c.head.dep_ == "acomp" for t in verb.children for c in t.children):
                 return "neutral"  # "the speed is easy to read"
-            return self._words.polarity(
-                " ".join(t.text for t in verb.subtree if t.i > head.i and syntax.same_clause(t, verb))
-            )
+            told_of_it = _predicate(head, verb)
+            if any(t.lower_ in _LESS for t in told_of_it):
+                return "neutral"  # "the rates seemed less interesting"
+            return self._words.polarity(" ".join(t.text for t in told_of_it))
         first = verb.head if verb.dep_ == "conj" else verb
         wished = any(t.tag_ in {"MD", "TO"} for v in (verb, first) for t in v.children)  # "I'd like a half size"
         wished |= any(t.lower_ in {"a", "an"} for t in head.children)  # "as I like a light string"
@@ -132,6 +136,30 @@ def _supposed(verb: Any) -> bool:
         if verb.dep_ not in {"xcomp", "ccomp", "conj", "advcl", "relcl"}:
             return False
         verb = verb.head
+
+
+def _predicate(noun: Any, verb: Any) -> list[Any]:
+    """What a verb says of its subject, up to a comma behind which another thing is named: "was okay, paneer nice"."""
+    said = [t for t in verb.subtree if t.i > noun.i and syntax.same_clause(t, verb)]
+    ends = (
+        at
+        for at, (one, after) in enumerate(pairwise(said))
+        if one.text == "," and one.i > verb.i and after.pos_ in {"NOUN", "PROPN", "DET"}
+    )
+    return said[: next(ends, len(said))]
+
+
+def _misread(noun: Any) -> bool:
+    """Whether a noun is only a part of what is spoken of: "the mango one", "Kay's bakers is", "nice service chicken
+    biryani"."""
+    after = noun.nbor(1) if noun.i + 1 < len(noun.doc) else None
+    if after is not None and (after.lower_ in {"one", "ones"} or (after.pos_ == "NOUN" and after.head.i != noun.i)):
+        return noun.dep_ in syntax.SUBJECTS or noun.dep_ in {"compound", "conj", "amod"}
+    joined = [t for t in noun.children if t.dep_ == "compound"]
+    if len(joined) > 1 and any(t.lower_ in {"service", "ambience", "ambiance", "staff"} for t in joined):
+        return True
+    one = noun.head.lower_ in {"is", "was", "has"} and not any(t.dep_ == "conj" for t in noun.children)
+    return bool(noun.dep_ == "nsubj" and noun.tag_ in {"NNS", "NNPS"} and one)
 
 
 def _ordered(noun: Any) -> bool:
@@ -164,7 +192,7 @@ def _in_general(noun: Any) -> bool:
     """Whether an object tells a taste, not what was met: "I love good projection", but "I loved their cakes"."""
     verb = noun.head
     met = any(t.dep_ in {"det", "poss", "nummod"} for t in noun.children) or verb.tag_ in {"VBD", "VBN"}
-    told = any(t.dep_ == "nsubj" for t in verb.children)
+    told = any(t.dep_ == "nsubj" for v in (verb, verb.head) for t in v.children)  # "I love love love Indian food"
     return verb.lemma_.lower() in _LIKING and told and not met and noun.pos_ != "PROPN"
 
 
