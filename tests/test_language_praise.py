@@ -79,6 +79,8 @@ def test_a_part_is_praised_by_what_is_said_of_it(known: Mapping[str, Analyser], 
         "Kay bakers is the best place for getting pizza.",
         "Nice service chicken soup is delicious.",
         "I love love love Indian food.",
+        "Very good soup. Not so great beer from their own brewery.",
+        "All non vegetarian delicacies are brilliant.",
         "I said that the soup was,",
     ],
 )

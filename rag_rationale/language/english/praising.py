@@ -74,7 +74,7 @@ class Praise:
             return "neutral"  # "fresh strings do a lot for the sound"
         if led.dep_ == "nsubj" and any(t.dep_ == "aux" and t.i < led.i for t in verb.children):
             return "neutral"  # "had the staff been attentive"
-        if _misread(head):
+        if _misread(head) or _denied(head):
             return "neutral"
         if _ordered(led):
             return "neutral"  # "we ordered four pastries: chocolate truffle, fresh fruit"
@@ -160,6 +160,12 @@ def _misread(noun: Any) -> bool:
         return True
     one = noun.head.lower_ in {"is", "was", "has"} and not any(t.dep_ == "conj" for t in noun.children)
     return bool(noun.dep_ == "nsubj" and noun.tag_ in {"NNS", "NNPS"} and one)
+
+
+def _denied(noun: Any) -> bool:
+    """Whether what a noun is said to be is denied within its phrase: "not so great beer", "non vegetarian dishes"."""
+    begins = max(noun.left_edge.i - 1, noun.sent.start)
+    return any(t.lower_ in {"not", "non", "n't"} for t in noun.doc[begins : noun.i])
 
 
 def _ordered(noun: Any) -> bool:
