@@ -233,6 +233,10 @@ def test_a_sentence_with_a_flaw_is_not_shown(known: Mapping[Language, Analyser],
         "The guides and TVs are new.",
         "The guide is professional, polite and friendly.",
         "The big old quiet and warm hut is near.",
+        "Our Saturday night dinner was lovely.",
+        "The meatballs are served in gravy.",
+        "Its only drawback is the noise.",
+        "The staff of the local branch are kind.",
     ],
 )
 def test_a_sentence_without_one_is(known: Mapping[Language, Analyser], text: str) -> None:

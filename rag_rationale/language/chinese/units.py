@@ -35,7 +35,7 @@ _VERY = frozenset(("很", "非常", "挺", "十分", "特别", "相当", "比较
 _JUDGES = ("a", "z", "i", "l")
 _NO_QUOTE = re.compile(
     r"\d{4}[.年/-]\d+[.月/-]\d|码住|打卡|点赞|加油|大卖|祝(?!福)|期待第|[这那](?:样的|种)|  |罢了|喜欢.{2,6}喜欢|"
-    r"！！|top [^，。]|^包括|^是[，,]|麻烦你|为了[^，]{1,6}看的|"
+    r"！！|top [^，。]|^包括|^是[，,]|有机会一定|麻烦你|为了[^，]{1,6}看的|"
     r"求(?:更|你|别|求|第)|致敬|不多说|什么玩意|^[半一二三四五][颗个]?星"
 )
 _BREATHLESS = re.compile(
@@ -285,7 +285,7 @@ def announces(raw: str) -> bool:
 def quotable(raw: str) -> bool:
     """Whether a sentence is worth quoting: it tells of the thing, not of its writer's day, nor cheers, nor asks, and
     has its commas."""
-    return not (_NO_QUOTE.search(raw) or _BREATHLESS.search(raw))
+    return not (_NO_QUOTE.search(raw) or _BREATHLESS.search(raw) or _WHOSE.search(raw))
 
 
 def divided(raw: str) -> bool:
