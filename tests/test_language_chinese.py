@@ -150,6 +150,11 @@ def test_what_an_item_is_by_its_kind_is_no_part_of_it(zh: Chinese) -> None:
     assert "剧情" in of(zh, "剧情很精彩。", "np")
 
 
+def test_what_is_so_too_keeps_its_word_where_it_needs_it(zh: Chinese) -> None:
+    assert "选景组是用心" not in of(zh, "选景组也是用心！", "clause")
+    assert "配角很出彩" in of(zh, "配角也很出彩。", "clause")
+
+
 def test_a_last_one_keeps_its_place(zh: Chinese) -> None:
     assert not any(text.startswith("一课") for text in of(zh, "最后一课很感人。", "clause"))
 

@@ -280,7 +280,9 @@ class Clauses:
                 and words[i - 1].tag == "d"
             ):
                 continue  # 真的是很好看
-            added = after is not None and (self._judging(after) or after.text == "是")
+            very = i + 2 < len(words) and words[i + 2].text in self._lists["degree"]
+            named = very or words[-1].tag.startswith("n") or words[-1].text == "的"  # 选景组是用心 is nothing
+            added = after is not None and (self._judging(after) or (after.text == "是" and named))
             if word.text == "也" and also and added and before and before.nominal:
                 continue
             if before and word.text == before.text and len(word.text) > 1:
