@@ -104,6 +104,9 @@ class Streams:
 
     def __init__(self, compiled: Any, count: int) -> None:
         self._requests = [compiled.create_infer_request() for _ in range(count)]
+        # Its table of NumPy's types is made when first asked for. Two threads that ask at once wait for each other, the
+        # one with the interpreter's lock, the other with that of the table: for ever.
+        openvino.Type.i64.to_dtype()
 
     def embed(self, told: Generator[Batch], vectors: Vectors, done: Callable[[int], None]) -> None:
         """Put the vectors of all batches in their places; `done` is told of each. From one thread at a time."""
