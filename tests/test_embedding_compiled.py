@@ -140,3 +140,29 @@ def test_embedding_stops_where_whoever_is_told_of_progress_fails() -> None:
     assert len(told) <= 4
     streams.embed(batches([[1]] * 3, 0), np.zeros((3, 1), np.float32), told.append)
     assert told[-1] == 3
+
+
+_AT_ONCE = """
+import sys, threading, types
+import openvino
+from rag_rationale.embedding.compiled import Streams
+
+Streams(types.SimpleNamespace(create_infer_request=lambda: None), 2)
+both = threading.Barrier(2)
+
+def first_call():
+    both.wait()
+    openvino.Type.i64.to_dtype()
+
+sys.setswitchinterval(1e-6)
+threads = [threading.Thread(target=first_call) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_the_first_batches_of_two_threads_do_not_wait_for_each_other() -> None:
+    """OpenVINO makes its table of NumPy's types when first asked: without `Streams` this hung nearly every time."""
+    assert bounded.ran([sys.executable, "-c", _AT_ONCE], seconds=60).returncode == 0
