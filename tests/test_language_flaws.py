@@ -145,6 +145,8 @@ def shown(known: Mapping[Language, Analyser], text: str) -> list[str]:
         "The soup was smelling.",
         "The only option is buffet.",
         "Crispy corns were lovely.",
+        "The dj was good that night.",
+        "The stuff is quite courteous.",
         "The guide is very professional polite and friendly.",
         "Fish fingers all are lovely.",
         "Very nice service from delivery guy.",
