@@ -74,7 +74,7 @@ class Weigher:
         ]
         return max(
             (
-                told + _BONUS[s.shape] - _CAUTION * self._reader.risk(s.text)
+                told + _BONUS[s.shape] - (0 if described else _CAUTION * self._reader.risk(s.text))
                 for s, told in tells
                 if s.shape != "quote" or described or told >= least
             ),

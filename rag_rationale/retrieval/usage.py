@@ -47,8 +47,8 @@ class Usage:
         for _, own in groupby(told, key=lambda p: p.author):
             texts = [passage.text for passage in own]
             numbered = [self._numbered(text) for text in texts]
-            pairs.append(np.unique(np.concatenate([_keys(words, 2) for words in numbered])))
-            runs.append(np.unique(np.concatenate([_keys(words, 3) for words in numbered])))
+            pairs.append(np.array(list({key for words in numbered for key in _keys(words, 2)}), np.int64))
+            runs.append(np.array(list({key for words in numbered for key in _keys(words, 3)}), np.int64))
             forms.update({word for text in texts for word in _amid(text)})
             crowd += 1
         self._names = frozenset(w.lower() for w in forms if w[0].isupper() and _is_name(w, forms))
@@ -64,26 +64,25 @@ class Usage:
     def unusual(self, words: str) -> int:
         """How many pairs of neighbouring words hardly anybody wrote, one that most write as a word ("roof top") as bad
         as two; 0 where the index is too small to tell."""
-        if not self._tells:
-            return 0
-        found = _keys(self._numbered(words, new=False), 2).tolist()
-        return sum(2 if pair in self._torn else pair not in self._usual for pair in found)
+        return self._unusual(self._numbered(words, new=False)) if self._tells else 0
 
     def risk(self, words: str) -> float:
         """How much likelier than others words are to hold a slip, in nats, by the pairs and the runs of three in them
         that are hardly anybody else's; 0 where the index is too small to tell."""
         if not self._tells:
             return 0.0
-        runs = _keys(self._numbered(words, new=False), 3).tolist()
+        numbers = self._numbered(words, new=False)
         pair, run = _RISK
-        return pair * self.unusual(words) + run * sum(key not in self._shared for key in runs)
+        return pair * self._unusual(numbers) + run * sum(key not in self._shared for key in _keys(numbers, 3))
 
-    def _numbered(self, text: str, *, new: bool = True) -> NDArray[np.int64]:
+    def _unusual(self, numbers: Sequence[int]) -> int:
+        return sum(2 if pair in self._torn else pair not in self._usual for pair in _keys(numbers, 2))
+
+    def _numbered(self, text: str, *, new: bool = True) -> list[int]:
         """The words and marks of a text in lower case, each as a number; those of an unknown word are all ones."""
         said, numbers = words_and_marks(text), self._numbers
         unknown = (1 << _BITS) - 1
-        found = [numbers.setdefault(w, len(numbers)) if new else numbers.get(w, unknown) for w in said]
-        return np.array(found, np.int64)
+        return [numbers.setdefault(w, len(numbers)) if new else numbers.get(w, unknown) for w in said]
 
     def _torn_pairs(self, written: NDArray[np.int64], people: NDArray[np.int64], forms: Counter[str]) -> frozenset[int]:
         by_number = list(self._numbers)
@@ -107,14 +106,13 @@ def _is_torn(one: str, other: str, count: int, forms: Counter[str]) -> bool:
     return whole >= max(_CALLED, _JOINED * count)
 
 
-def _keys(numbers: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+def _keys(numbers: Sequence[int], n: int) -> Iterator[int]:
     """One number for each run of n neighbouring words."""
-    if len(numbers) < n:
-        return _NONE
-    keys = numbers[: len(numbers) - n + 1].copy()
-    for at in range(1, n):
-        keys = keys << _BITS | numbers[at : len(numbers) - n + 1 + at]
-    return keys
+    for run in zip(*(numbers[at:] for at in range(n)), strict=False):
+        key = 0
+        for number in run:
+            key = key << _BITS | number
+        yield key
 
 
 def _amid(text: str) -> Iterator[str]:
